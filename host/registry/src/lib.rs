@@ -1,0 +1,1 @@
+//! Finding, checking and loading plugins; types, schemas, docs, icons, defaults.

@@ -1,0 +1,1 @@
+//! The journal, logs and internal storage.
