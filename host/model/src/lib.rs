@@ -32,6 +32,7 @@ pub mod task;
 pub mod trigger;
 pub mod type_name;
 pub mod violation;
+pub mod yaml;
 
 pub use defaults::{DefaultEntry, read_defaults};
 pub use dynamic::Dynamic;
