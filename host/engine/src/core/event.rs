@@ -1,0 +1,131 @@
+//! What happens to an execution, and what is to be done about it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use switchyard_model::{JsonMap, State};
+
+use super::instance::RunIx;
+
+/// Something that happened. Events are what the journal keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum Event {
+    /// The execution begins.
+    Begin,
+    /// Flow-level conditions refuse to run it.
+    Refuse { state: State },
+    /// The shell took the run up: it has its slot.
+    Started { run: RunIx },
+    /// A runnable task came to its end.
+    Ended { run: RunIx, end: TaskEnd },
+    /// The answer to [`Effect::Ask`].
+    Decided { run: RunIx, decision: Decision },
+    /// A timer that was set has passed.
+    Timer { run: RunIx, kind: TimerKind },
+    /// Somebody resumed a paused run; outputs are its `onResume` inputs.
+    Resume { run: RunIx, outputs: JsonMap },
+    /// Everything is to end.
+    Kill,
+    /// The flow's outputs were rendered.
+    Outputs { outputs: Option<JsonMap>, failed: bool },
+    /// A task changed what the execution carries.
+    Change { labels: Vec<switchyard_model::Label>, variables: Option<JsonMap> },
+}
+
+/// How a runnable task ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskEnd {
+    /// SUCCESS, WARNING, FAILED, KILLED or SKIPPED.
+    pub state: Option<State>,
+    pub outputs: JsonMap,
+    /// Ends the whole execution in this state (`execution.Exit`).
+    pub exit: Option<State>,
+    /// For a random retry delay, in `[0, 1)`.
+    pub random: f64,
+}
+
+impl TaskEnd {
+    pub fn state(state: State) -> Self {
+        Self { state: Some(state), ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn outputs(mut self, outputs: JsonMap) -> Self {
+        self.outputs = outputs;
+        self
+    }
+}
+
+/// What a flowable needs to know before it goes on. The shell renders it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// `runIf` and the properties that decide what runs.
+    Open,
+    /// Whether a LoopUntil is done.
+    Condition,
+    /// What a WorkingDirectory leaves behind: its output files and cache.
+    Close,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "camelCase")]
+pub enum Decision {
+    /// `runIf` is false.
+    Skip,
+    /// A property could not be rendered.
+    Fail,
+    /// Nothing to decide; at most `limit` groups at a time (0: no limit).
+    Go {
+        #[serde(default)]
+        limit: u64,
+        #[serde(default)]
+        outputs: JsonMap,
+    },
+    /// Which of the body's lists runs; none when the number is out of range.
+    Branch { list: usize, outputs: JsonMap },
+    /// One group per value.
+    Values { values: Vec<Arc<str>>, limit: u64 },
+    /// Wait for somebody, or until a time.
+    Pause { until: Option<Timestamp> },
+    /// LoopUntil: done, or again at a time.
+    Again { at: Option<Timestamp>, outputs: JsonMap, failed: bool },
+    /// WorkingDirectory: what it leaves behind.
+    Closed { outputs: JsonMap, failed: bool },
+}
+
+/// Which timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TimerKind {
+    /// The next attempt is due.
+    Retry,
+    /// The next iteration of a LoopUntil is due.
+    Iterate,
+    /// A pause is over.
+    Pause,
+}
+
+/// Something the shell has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Run an attempt of a runnable task; answer [`Event::Started`] and [`Event::Ended`].
+    Start { run: RunIx },
+    /// Answer [`Event::Decided`].
+    Ask { run: RunIx, ask: Ask },
+    /// Answer [`Event::Timer`] when the time has come.
+    Timer { run: RunIx, kind: TimerKind, at: Timestamp },
+    /// Ask a running attempt to end; it answers [`Event::Ended`] as always.
+    Stop { run: RunIx },
+    /// Answer [`Event::Outputs`].
+    RenderOutputs,
+    /// A new execution takes over (`CREATE_NEW_EXECUTION`).
+    NewExecution,
+    /// The state of a run, or of the execution, is another one now. For those who watch.
+    Changed { run: Option<RunIx>, state: State },
+    /// The execution is over; nothing will follow.
+    Complete,
+}

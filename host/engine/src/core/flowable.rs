@@ -1,0 +1,488 @@
+//! Flowables: how lists of tasks are run one after the other, side by side, per value, again.
+//!
+//! Every flowable, and the flow itself, is a [`Frame`] that runs *groups*. A group is one list of tasks, run in order. A Sequential
+//! has one group, a Parallel one per task, a ForEach one per value; `errors` and `finally` are one group each.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use switchyard_model::{JsonMap, State, TaskKind, task::PauseBehavior};
+
+use super::{
+    event::{Ask, Decision, Effect, TimerKind},
+    instance::{Instance, RunIx},
+    program::ListIx,
+};
+
+/// Where a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Asked the shell, no answer yet.
+    Opening,
+    Body,
+    Errors,
+    Finally,
+    /// The flow only: its state is final, `afterExecution` runs.
+    After,
+    Done,
+}
+
+/// Who owns a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Flow,
+    Run(RunIx),
+}
+
+impl Owner {
+    pub fn run(self) -> Option<RunIx> {
+        match self {
+            Self::Flow => None,
+            Self::Run(run) => Some(run),
+        }
+    }
+}
+
+/// One list of tasks being run in order.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub list: ListIx,
+    /// Place of the next task in the list.
+    pub next: usize,
+    pub value: Option<Arc<str>>,
+    pub iteration: Option<u64>,
+    /// Place among the body's groups; for a Dag.
+    pub place: usize,
+}
+
+/// States of children, folded; spec 8.3.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Worst {
+    killed: bool,
+    failed: bool,
+    warning: bool,
+}
+
+impl Worst {
+    pub fn add(&mut self, state: State) {
+        match state {
+            State::Killed | State::Cancelled => self.killed = true,
+            State::Failed | State::Retried => self.failed = true,
+            State::Warning => self.warning = true,
+            _ => {}
+        }
+    }
+
+    pub fn state(self) -> State {
+        match self {
+            Self { killed: true, .. } => State::Killed,
+            Self { failed: true, .. } => State::Failed,
+            Self { warning: true, .. } => State::Warning,
+            _ => State::Success,
+        }
+    }
+
+    fn bad(self) -> bool {
+        self.killed || self.failed
+    }
+}
+
+#[derive(Debug)]
+struct Pending {
+    list: ListIx,
+    value: Option<Arc<str>>,
+    iteration: Option<u64>,
+    place: usize,
+}
+
+/// Unmet dependencies of each task of a Dag, and who waits for it.
+#[derive(Debug)]
+struct Waiting {
+    unmet: Vec<usize>,
+    dependents: Vec<Vec<usize>>,
+}
+
+/// The running state of a flowable or of the flow.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub stage: Stage,
+    pending: VecDeque<Pending>,
+    active: usize,
+    /// Groups at a time; 0 is without limit.
+    limit: usize,
+    pub worst: Worst,
+    dag: Option<Waiting>,
+    pub iterations: u64,
+}
+
+impl Frame {
+    pub fn new() -> Self {
+        Self { stage: Stage::Opening, pending: VecDeque::new(), active: 0, limit: 0, worst: Worst::default(), dag: None, iterations: 0 }
+    }
+}
+
+impl Instance {
+    fn frame(&mut self, owner: Owner) -> &mut Frame {
+        match owner {
+            Owner::Flow => &mut self.root,
+            Owner::Run(run) => self.runs[run].frame.get_or_insert_with(|| Box::new(Frame::new())),
+        }
+    }
+
+    /// Begins the body: one group per list, or per value over the one list.
+    pub(super) fn open(&mut self, owner: Owner, lists: Vec<ListIx>, values: Option<Vec<Arc<str>>>, limit: usize) {
+        let pending = match values {
+            None => lists.iter().enumerate().map(|(place, list)| Pending { list: *list, value: None, iteration: None, place }).collect(),
+            Some(values) => values
+                .into_iter()
+                .enumerate()
+                .filter_map(|(place, value)| {
+                    Some(Pending { list: *lists.first()?, value: Some(value), iteration: Some(place as u64), place })
+                })
+                .collect(),
+        };
+        let dag = owner.run().and_then(|run| self.waiting(run));
+        let frame = self.frame(owner);
+        frame.stage = Stage::Body;
+        frame.pending = pending;
+        frame.limit = limit;
+        frame.dag = dag;
+        self.advance(owner);
+    }
+
+    fn waiting(&self, run: RunIx) -> Option<Waiting> {
+        let TaskKind::Dag(dag) = &self.program.def(self.runs[run].task).task.kind else { return None };
+        let place = |id: &str| dag.tasks.iter().position(|entry| &*entry.task.id == id);
+        let mut dependents = vec![Vec::new(); dag.tasks.len()];
+        let unmet = dag.tasks.iter().enumerate().map(|(here, entry)| {
+            let needed: Vec<usize> = entry.depends_on.iter().filter_map(|id| place(id)).collect();
+            for there in &needed {
+                dependents[*there].push(here);
+            }
+            needed.len()
+        });
+        let unmet = unmet.collect();
+        Some(Waiting { unmet, dependents })
+    }
+
+    /// Starts what may start; ends the stage when nothing is left. Iterates, so that ten thousand empty groups cost no stack.
+    fn advance(&mut self, owner: Owner) {
+        loop {
+            let killing = self.killing || self.exit.is_some();
+            let frame = self.frame(owner);
+            let stop = frame.worst.bad() && frame.stage == Stage::Body;
+            if frame.stage == Stage::Body && (stop || killing) || killing && frame.stage < Stage::Finally {
+                frame.pending.clear();
+            }
+            let free = frame.limit == 0 || frame.active < frame.limit;
+            let ready = match &frame.dag {
+                _ if !free => None,
+                Some(dag) => frame.pending.iter().position(|pending| dag.unmet[pending.place] == 0),
+                None => (!frame.pending.is_empty()).then_some(0),
+            };
+            if let Some(pending) = ready.and_then(|at| frame.pending.remove(at)) {
+                frame.active += 1;
+                self.groups.push(Group {
+                    list: pending.list,
+                    next: 0,
+                    value: pending.value,
+                    iteration: pending.iteration,
+                    place: pending.place,
+                });
+                let group = self.groups.len() - 1;
+                if !self.next_in_group(owner, group) {
+                    self.group_done(owner, group);
+                }
+                continue;
+            }
+            if frame.active > 0 || !self.stage_done(owner) {
+                return;
+            }
+        }
+    }
+
+    /// Starts the next enabled task of a group; `false` when there is none.
+    fn next_in_group(&mut self, owner: Owner, group: usize) -> bool {
+        let program = Arc::clone(&self.program);
+        let stopping = self.killing && self.frame(owner).stage < Stage::Finally;
+        let list = program.list_of(self.groups[group].list);
+        while let Some(task) = list.get(self.groups[group].next).copied() {
+            self.groups[group].next += 1;
+            if !program.def(task).task.common.disabled && !stopping {
+                self.spawn(task, owner, group);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn group_done(&mut self, owner: Owner, group: usize) {
+        let place = self.groups[group].place;
+        let frame = self.frame(owner);
+        frame.active -= 1;
+        if let Some(dag) = &mut frame.dag {
+            for dependent in std::mem::take(&mut dag.dependents[place]) {
+                dag.unmet[dependent] -= 1;
+            }
+        }
+    }
+
+    /// A run reached its final state: maps it, tells the one who waits for it.
+    pub(super) fn finish(&mut self, run: RunIx, state: State) {
+        let program = Arc::clone(&self.program);
+        let common = &program.def(self.runs[run].task).task.common;
+        let state = match state {
+            State::Failed if common.allow_failure && common.allow_warning => State::Success,
+            State::Failed if common.allow_failure => State::Warning,
+            State::Warning if common.allow_warning => State::Success,
+            other => other,
+        };
+        self.runs[run].frame = None;
+        self.set(run, state);
+        let (owner, group) = (self.runs[run].parent.map_or(Owner::Flow, Owner::Run), self.runs[run].group);
+        self.frame(owner).worst.add(state);
+        let handling = self.frame(owner).stage >= Stage::Finally;
+        let goes_on = state.is_passed() && (handling || self.exit.is_none());
+        if !(goes_on && self.next_in_group(owner, group)) {
+            self.group_done(owner, group);
+        }
+        self.advance(owner);
+    }
+
+    /// Nothing is active or pending. `true` when the next stage has something to start.
+    fn stage_done(&mut self, owner: Owner) -> bool {
+        let program = Arc::clone(&self.program);
+        let killing = self.killing;
+        let exit = self.exit.is_some();
+        let (errors, finally, kind) = match owner {
+            Owner::Flow => (program.errors, program.finally, None),
+            Owner::Run(run) => {
+                let def = program.def(self.runs[run].task);
+                (def.errors, def.finally, Some((run, &def.task.kind)))
+            }
+        };
+        let frame = self.frame(owner);
+        let failed = frame.worst.failed && !frame.worst.killed;
+        match frame.stage {
+            Stage::Opening | Stage::Done => return false,
+            Stage::Body => {
+                if let (Some((run, TaskKind::LoopUntil(_))), false, false) = (kind, frame.worst.bad(), killing || exit) {
+                    frame.stage = Stage::Opening;
+                    frame.iterations += 1;
+                    self.effects.push(Effect::Ask { run, ask: Ask::Condition });
+                    return false;
+                }
+                if let Some((run, TaskKind::WorkingDirectory(_))) = kind {
+                    frame.stage = Stage::Opening;
+                    self.effects.push(Effect::Ask { run, ask: Ask::Close });
+                    return false;
+                }
+                frame.stage = Stage::Errors;
+                if let (true, false, false, Some(list)) = (failed, killing, exit, errors) {
+                    frame.single(list);
+                    return true;
+                }
+            }
+            Stage::Errors => {
+                frame.stage = Stage::Finally;
+                if let (false, Some(list)) = (killing, finally) {
+                    frame.single(list);
+                    return true;
+                }
+            }
+            Stage::Finally => {
+                return match owner {
+                    Owner::Run(run) => {
+                        self.close(run);
+                        false
+                    }
+                    Owner::Flow => self.flow_ends(),
+                };
+            }
+            Stage::After => {
+                frame.stage = Stage::Done;
+                self.effects.push(Effect::Complete);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A flowable is through: its state follows from its children.
+    fn close(&mut self, run: RunIx) {
+        let program = Arc::clone(&self.program);
+        let worst = self.frame(Owner::Run(run)).worst;
+        let mut state = worst.state();
+        if matches!(program.def(self.runs[run].task).task.kind, TaskKind::AllowFailure(_)) && state == State::Failed {
+            state = State::Warning;
+        }
+        if self.killing {
+            state = State::Killed;
+        }
+        self.finish(run, state);
+    }
+
+    /// The flow's tasks are through: outputs are rendered next, except after a kill.
+    fn flow_ends(&mut self) -> bool {
+        if self.program.flow.outputs.is_empty() || self.killing {
+            return self.settle(false);
+        }
+        self.root.stage = Stage::Opening;
+        self.effects.push(Effect::RenderOutputs);
+        false
+    }
+
+    pub(super) fn outputs_rendered(&mut self, outputs: Option<JsonMap>, failed: bool) {
+        self.execution.outputs = outputs.map(Arc::new);
+        if self.settle(failed) {
+            self.advance(Owner::Flow);
+        }
+    }
+
+    /// Sets the final state; `true` when `afterExecution` has something to start.
+    fn settle(&mut self, failed: bool) -> bool {
+        if failed {
+            self.root.worst.add(State::Failed);
+        }
+        let state = match (self.killing, self.exit) {
+            (true, _) => State::Killed,
+            (false, Some(exit)) => exit,
+            (false, None) => self.root.worst.state(),
+        };
+        self.killing = false;
+        self.exit = None;
+        self.set_execution(state);
+        self.root.stage = Stage::After;
+        let Some(list) = self.program.after else {
+            self.root.stage = Stage::Done;
+            self.effects.push(Effect::Complete);
+            return false;
+        };
+        self.root.single(list);
+        true
+    }
+
+    pub(super) fn decided(&mut self, run: RunIx, decision: Decision) {
+        if self.execution.task_run_list[run].state.current().is_terminal() {
+            return;
+        }
+        let program = Arc::clone(&self.program);
+        let def = program.def(self.runs[run].task);
+        let owner = Owner::Run(run);
+        match decision {
+            _ if self.killing && self.runs[run].frame.is_none() => self.finish(run, State::Killed),
+            Decision::Skip => self.finish(run, State::Skipped),
+            Decision::Fail => {
+                self.frame(owner).worst.add(State::Failed);
+                self.frame(owner).stage = Stage::Body;
+                // A frame that failed to open still runs its own errors; nothing of a body will.
+                self.advance_failed(owner);
+            }
+            Decision::Go { limit, outputs } => {
+                self.put_outputs(run, outputs);
+                let limit = usize::try_from(limit).unwrap_or(0);
+                self.open(owner, def.body.clone(), None, limit);
+            }
+            Decision::Branch { list, outputs } => {
+                self.put_outputs(run, outputs);
+                let lists = def.body.get(list).map(|list| vec![*list]).unwrap_or_default();
+                self.open(owner, lists, None, 1);
+            }
+            Decision::Values { values, limit } => {
+                let limit = usize::try_from(limit).unwrap_or(0);
+                self.open(owner, def.body.clone(), Some(values), limit);
+            }
+            Decision::Pause { until } => {
+                self.set(run, State::Paused);
+                self.set_execution(State::Paused);
+                if let Some(at) = until {
+                    self.effects.push(Effect::Timer { run, kind: TimerKind::Pause, at });
+                }
+            }
+            Decision::Again { at, outputs, failed } => {
+                self.put_outputs(run, outputs);
+                match at {
+                    Some(at) if !failed => self.effects.push(Effect::Timer { run, kind: TimerKind::Iterate, at }),
+                    _ => self.body_over(owner, failed),
+                }
+            }
+            Decision::Closed { outputs, failed } => {
+                self.put_outputs(run, outputs);
+                self.body_over(owner, failed);
+            }
+        }
+    }
+
+    fn advance_failed(&mut self, owner: Owner) {
+        self.frame(owner).pending.clear();
+        self.body_over(owner, true);
+    }
+
+    /// Goes on with `errors`, `finally` and the end.
+    fn body_over(&mut self, owner: Owner, failed: bool) {
+        let killing = self.killing;
+        let errors = owner.run().and_then(|run| self.program.def(self.runs[run].task).errors);
+        let frame = self.frame(owner);
+        if failed {
+            frame.worst.add(State::Failed);
+        }
+        frame.stage = Stage::Errors;
+        if let (true, false, Some(list)) = (frame.worst.failed && !frame.worst.killed, killing, errors) {
+            frame.single(list);
+        }
+        self.advance(owner);
+    }
+
+    /// The next iteration of a LoopUntil.
+    pub(super) fn iterate(&mut self, run: RunIx) {
+        let body = self.program.def(self.runs[run].task).body.clone();
+        self.open(Owner::Run(run), body, None, 1);
+    }
+
+    /// A pause ran out of time: what then happens is written in the task.
+    pub(super) fn pause_over(&mut self, run: RunIx) {
+        let program = Arc::clone(&self.program);
+        let TaskKind::Pause(pause) = &program.def(self.runs[run].task).task.kind else { return };
+        match pause.behavior {
+            PauseBehavior::Resume => self.resume(run, JsonMap::new()),
+            PauseBehavior::Warn => {
+                self.frame(Owner::Run(run)).worst.add(State::Warning);
+                self.resume(run, JsonMap::new());
+            }
+            PauseBehavior::Fail => {
+                self.set_execution(State::Running);
+                self.finish(run, State::Failed);
+            }
+            PauseBehavior::Cancel => {
+                self.set_execution(State::Running);
+                self.exit = Some(State::Cancelled);
+                self.finish(run, State::Killed);
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self, run: RunIx, outputs: JsonMap) {
+        if self.execution.task_run_list[run].state.current() != State::Paused {
+            return;
+        }
+        self.put_outputs(run, outputs);
+        self.set(run, State::Running);
+        self.set_execution(State::Running);
+        let body = self.program.def(self.runs[run].task).body.clone();
+        self.open(Owner::Run(run), body, None, 1);
+    }
+
+    /// Runs again what waits for nothing but the kill; see [`super::control`].
+    pub(super) fn advance_for_kill(&mut self, owner: Owner) {
+        self.advance(owner);
+    }
+}
+
+impl Frame {
+    /// One group over one list.
+    fn single(&mut self, list: ListIx) {
+        self.pending.clear();
+        self.pending.push_back(Pending { list, value: None, iteration: None, place: 0 });
+        self.limit = 1;
+        self.dag = None;
+    }
+}
