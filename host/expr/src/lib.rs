@@ -1,1 +1,36 @@
 //! The expression language: parse once, render many.
+//!
+//! Rendering borrows its variables from a [`Scope`] and copies none of them; what an expression cannot bring itself
+//! (secrets, files, the clock, HTTP) it asks of a [`Host`]. There is no I/O in this crate.
+#![forbid(unsafe_code)]
+
+mod ast;
+mod cache;
+mod catalog;
+mod engine;
+mod error;
+mod eval;
+mod filter;
+mod function;
+mod host;
+mod limits;
+mod nearest;
+mod parse;
+mod print;
+mod raw;
+mod scope;
+mod secrets;
+mod template;
+mod val;
+
+pub use catalog::{Entry, EntryKind, entries};
+pub use engine::{Engine, is_truthy, needs_rendering};
+pub use error::{Error, Place, codes};
+pub use host::{Host, HostError, HttpCall, Nowhere};
+pub use limits::Limits;
+pub use scope::{Context, Lazy, Overlay, Scope};
+pub use template::Template;
+pub use val::{Entries, Items, List, Map, Val};
+
+#[cfg(test)]
+mod tests;
