@@ -1,0 +1,90 @@
+//! `cargo xtask test`: every test there is, with everything it needs.
+//!
+//! A test that needs a container engine has `docker_` in its name, one that needs the other compilers `compiler_`. Without the
+//! system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
+
+use std::{env, path::PathBuf};
+
+use crate::{
+    apt, compilers,
+    engine::Engine,
+    failure::{Failure, Result},
+    image,
+    program::Program,
+    step::{note, step, warning},
+    tool::NEXTEST,
+    workspace::{Workspace, is_ci},
+};
+
+/// A system outside of Cargo's reach, and the tests that stand on it.
+struct Gap {
+    tests: &'static str,
+    reason: Failure,
+}
+
+pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let mut gaps = Vec::new();
+    let mut or_gap = |tests, result: Result<()>| match result {
+        Ok(()) => Ok(()),
+        Err(reason) if is_ci() => Err(reason),
+        Err(reason) => {
+            gaps.push(Gap { tests, reason });
+            Ok(())
+        }
+    };
+
+    let mut engine = None;
+    or_gap("docker_", apt::install(apt::FOR_TESTS).and_then(|()| container_engine(workspace).map(|found| engine = Some(found))))?;
+    let mut rustcs = Vec::new();
+    or_gap("compiler_", compilers::unpack(workspace).map(|found| rustcs = found))?;
+    NEXTEST.program(workspace)?;
+
+    step("build everything once", || {
+        Program::cargo()
+            .args(["build", "--locked", "--workspace", "--lib", "--bins", "--tests", "--examples"])
+            .folder(&workspace.root)
+            .run()
+    })?;
+    let result = step("run the tests", || {
+        let filter = gaps.iter().map(|gap| format!("not test(/(^|::){}/)", gap.tests)).collect::<Vec<_>>().join(" and ");
+        let mut program = NEXTEST.program(workspace)?.args(["run", "--locked", "--workspace"]);
+        if !filter.is_empty() {
+            program = program.args(["--filterset", &filter]);
+        }
+        with_systems(program, engine.as_ref(), &rustcs)?.args(arguments).run()
+    });
+    let documented = step("run the examples in plugin-api's documentation", || {
+        Program::cargo().args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api"]).folder(&workspace.root).run()
+    });
+    for gap in &gaps {
+        let left_out = count(workspace, gap.tests)?;
+        warning(&format!("LEFT OUT: {left_out} tests with `{}` in their name: {} [{}]", gap.tests, gap.reason, gap.reason.code()));
+    }
+    result.and(documented)
+}
+
+fn container_engine(workspace: &Workspace) -> Result<Engine> {
+    let engine = Engine::find_or_start(workspace)?;
+    image::import(workspace, engine.host.as_deref())?;
+    Ok(engine)
+}
+
+fn with_systems(program: Program, engine: Option<&Engine>, rustcs: &[PathBuf]) -> Result<Program> {
+    let mut program = program;
+    if let Some(host) = engine.and_then(|engine| engine.host.as_deref()) {
+        program = program.env("DOCKER_HOST", host);
+    }
+    if !rustcs.is_empty() {
+        let list = env::join_paths(rustcs)
+            .map_err(|error| Failure::new("xtask::compilers", format!("a compiler's path cannot be listed: {error}")))?;
+        note(&format!("other compilers: {}", list.display()));
+        program = program.env("SWITCHYARD_COMPILERS", list);
+    }
+    Ok(program)
+}
+
+fn count(workspace: &Workspace, tests: &str) -> Result<usize> {
+    let filter = format!("test(/(^|::){tests}/)");
+    let list = NEXTEST.program(workspace)?.args(["list", "--locked", "--workspace", "--message-format", "oneline", "--filterset", &filter]);
+    Ok(list.text()?.lines().filter(|line| !line.is_empty()).count())
+}
