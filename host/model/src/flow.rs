@@ -17,6 +17,9 @@ use crate::task::{Task, WorkerGroup};
 use crate::trigger::Trigger;
 use crate::violation::Violations;
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
     pub id: Arc<str>,

@@ -6,6 +6,12 @@ use crate::fields::Fields;
 use crate::node::Node;
 use crate::source::Span;
 
+pub(crate) mod convert;
+mod resolve;
+
+pub use convert::convert_output;
+pub use resolve::{Evaluate, resolve};
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     pub id: Arc<str>,

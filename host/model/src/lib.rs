@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 pub mod check;
 pub mod concurrency;
 pub mod defaults;
@@ -22,14 +23,17 @@ pub mod map;
 pub mod node;
 pub mod output;
 pub mod path;
+pub mod property;
 pub mod retry;
 mod rule;
 pub mod sla;
 pub mod source;
 pub mod state;
+pub mod storage_path;
 pub mod suggestion;
 pub mod task;
 pub mod trigger;
+pub mod truth;
 pub mod type_name;
 pub mod violation;
 pub mod yaml;
@@ -38,16 +42,18 @@ pub use defaults::{DefaultEntry, read_defaults};
 pub use dynamic::Dynamic;
 pub use execution::{Attempt, Execution, ExecutionTrigger, JsonMap, TaskRun};
 pub use flow::{Flow, Strictness};
-pub use input::{Input, InputType};
+pub use input::{Input, InputType, resolve as resolve_inputs};
 pub use label::Label;
 pub use level::Level;
 pub use map::Map;
 pub use node::{Node, Value};
 pub use path::Path;
 pub use retry::Retry;
+pub use rule::check_update;
 pub use source::{Location, SourceId, SourceKind, Sources, Span};
 pub use state::{State, StateHistory};
 pub use task::{Common, Task, TaskKind};
 pub use trigger::Trigger;
+pub use truth::is_truthy;
 pub use type_name::canonical_type;
 pub use violation::{Severity, Violation, Violations};

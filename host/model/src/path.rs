@@ -8,6 +8,8 @@ pub enum Path<'a> {
     Root,
     Key(&'a Path<'a>, &'a str),
     Index(&'a Path<'a>, usize),
+    /// A path that was written out before.
+    Written(&'a str),
 }
 
 impl<'a> Path<'a> {
@@ -24,6 +26,7 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => Ok(()),
+            Path::Written(path) => f.write_str(path),
             Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
             Path::Key(parent, key) if !is_plain(key) => write!(f, "{parent}['{key}']"),
             Path::Key(Path::Root, key) => f.write_str(key),
