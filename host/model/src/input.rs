@@ -8,6 +8,8 @@ use crate::source::Span;
 
 pub(crate) mod convert;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 pub use convert::convert_output;
 pub use resolve::{Evaluate, resolve};

@@ -26,6 +26,7 @@ pub mod path;
 pub mod property;
 pub mod retry;
 mod rule;
+pub mod schema;
 pub mod sla;
 pub mod source;
 pub mod state;

@@ -14,8 +14,8 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 /// How many typing errors a name of that length may have.
 fn tolerance(length: usize) -> usize {
     match length {
-        0..=3 => 1,
-        4..=8 => 2,
+        0..=4 => 1,
+        5..=8 => 2,
         _ => length / 3,
     }
 }
@@ -48,6 +48,8 @@ mod tests {
             ("memroy", Some("memory")),
             ("taskRuner", Some("taskRunner")),
             ("image", None),
+            ("cpx", Some("cpu")),
+            ("gpus", None),
             ("", None),
         ] {
             assert_eq!(nearest(written, known), expected, "{written}");

@@ -149,7 +149,7 @@ fn rules_1_3() {
         ("dependsOn an unknown input", "inputs: [{id: first, type: INT}, {id: b, type: INT, dependsOn: {inputs: [frist]}}]".to_owned()),
         ("dependsOn in a circle", "inputs: [{id: a, type: INT, dependsOn: {inputs: [b]}}, {id: b, type: INT, dependsOn: {inputs: [a]}}]".to_owned()),
         ("system labels", "labels: {system.correlationId: x, system.readOnly: true, team: t}".to_owned()),
-        ("worker group without a key", "workerGroup: {fallback: SOMETIMES}".to_owned()),
+        ("worker group with an unknown fallback", "workerGroup: {fallback: SOMETIMES}".to_owned()),
         ("WorkingDirectory empty", format!("tasks: [{{id: w, {FLOW}.WorkingDirectory, tasks: []}}]")),
         ("WorkingDirectory with a flowable", format!("tasks: [{{id: w, {FLOW}.WorkingDirectory, tasks: [{{id: s, {FLOW}.Sequential, tasks: [{{id: l, {LOG}}}]}}]}}]")),
         ("WorkingDirectory with a worker group", format!("tasks: [{{id: w, {FLOW}.WorkingDirectory, tasks: [{{id: l, {LOG}, workerGroup: {{key: k}}}}]}}]")),
@@ -178,7 +178,7 @@ fn rules_1_3() {
         ("ARRAY of ARRAY", "inputs: [{id: i, type: ARRAY, itemType: ARRAY}]".to_owned()),
         ("FILE default", "inputs: [{id: i, type: FILE, defaults: /etc/passwd}]".to_owned()),
         ("dotted ids in conflict", "inputs: [{id: request, type: JSON}, {id: request.name, type: STRING}]".to_owned()),
-        ("reserved id", "id2: x\ntriggers: []".to_owned()),
+        ("unknown top-level property", "id2: x\ntriggers: []".to_owned()),
         ("concurrency", "concurrency: {limit: 0, behavior: WAIT}".to_owned()),
         ("SLA without its field", "sla: [{id: s, type: MAX_DURATION, behavior: FAIL}]".to_owned()),
         ("check without condition", "checks: [{message: m}]".to_owned()),
@@ -209,7 +209,7 @@ fn rules_1_3() {
             error 4:10: inputs: the inputs depend on each other in a circle: a → b → a (remove one of these dependencies)
         system labels
             error 4:10: labels: only the system may set labels that begin with `system.`, found `system.correlationId=x` (choose a key without that prefix)
-        worker group without a key
+        worker group with an unknown fallback
             error 4:25: workerGroup.fallback: the string "SOMETIMES" is none of the allowed values (allowed are `CANCEL`, `FAIL`, `WAIT`)
         WorkingDirectory empty
             error 3:75: tasks[0].tasks: the task `w` has no child tasks (add a task or remove this one)
@@ -267,11 +267,11 @@ fn rules_1_3() {
             error 4:40: inputs[0].defaults: the default of the input `i` does not fit: expected type FILE: the URI of a stored file, such as `kestra:///…`
         dotted ids in conflict
             error 4:42: inputs: the input `request.name` would be a part of the input `request` (rename one of the two)
-        reserved id
+        unknown top-level property
             error 4:1: id2: unknown property `id2` of the flow (did you mean `id`?)
         concurrency
             error 4:22: concurrency.limit: expected a whole number from 1, found the number 0
-            error 4:35: concurrency.behavior: the string "WAIT" is none of the allowed values (did you mean `FAIL`?)
+            error 4:35: concurrency.behavior: the string "WAIT" is none of the allowed values (allowed are `CANCEL`, `FAIL`, `QUEUE`)
         SLA without its field
             error 4:7: sla[0].duration: an SLA of this type needs `duration`
         check without condition

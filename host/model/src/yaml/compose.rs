@@ -118,6 +118,8 @@ impl<'a> Composer<'a> {
         };
         if anchor > 0 {
             let nodes = self.nodes - before + 1;
+            // The kept copy costs as much as the value itself.
+            self.spend(nodes, path, marks)?;
             self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, height });
         }
         Ok((node, height))
