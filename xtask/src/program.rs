@@ -53,6 +53,15 @@ impl Program {
         self
     }
 
+    /// One more folder with programs, after the user's own.
+    pub fn and_look_in(mut self, folder: &Path) -> Self {
+        let mut path = search_path();
+        path.push(":");
+        path.push(folder);
+        self.command.env("PATH", path);
+        self
+    }
+
     pub fn folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self

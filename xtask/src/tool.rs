@@ -1,12 +1,10 @@
 //! Cargo tools: the machine's own when it has them, else built once from crates.io into the cache.
 
-use std::path::PathBuf;
-
 use crate::{
     failure::Result,
     program::{Program, find_program},
     step::step,
-    workspace::Workspace,
+    workspace::{Workspace, create_folder},
 };
 
 /// A cargo subcommand, such as `nextest`, and the versions of it that we can work with.
@@ -20,25 +18,21 @@ pub const DENY: Tool = Tool { name: "deny", version: "^0.20" };
 pub const MACHETE: Tool = Tool { name: "machete", version: "^0.9" };
 
 impl Tool {
-    /// The program, installed by now.
+    /// `cargo NAME`, installed by now.
     pub fn program(&self, workspace: &Workspace) -> Result<Program> {
-        let path = self.path(workspace)?;
-        // Called as cargo would call it: with its own name as the first argument.
-        Ok(Program::new(path).arg(self.name).folder(&workspace.root))
+        let folder = workspace.cache.join("tools").join("bin");
+        let file = format!("cargo-{}", self.name);
+        if find_program(&file).is_none() && !folder.join(&file).is_file() {
+            step(&format!("install {file} (built once, from crates.io)"), || self.install(workspace, &file))?;
+        }
+        Ok(Program::cargo().and_look_in(&folder).arg(self.name).folder(&workspace.root))
     }
 
-    fn path(&self, workspace: &Workspace) -> Result<PathBuf> {
-        let file = format!("cargo-{}", self.name);
-        let root = workspace.cache.join("tools");
-        let kept = root.join("bin").join(&file);
-        if let Some(path) = find_program(&file).or_else(|| kept.is_file().then(|| kept.clone())) {
-            return Ok(path);
-        }
-        step(&format!("install {file} (built once, from crates.io)"), || {
-            let program = Program::cargo().args(["install", "--locked", "--quiet", "--version", self.version, &file, "--root"]).arg(&root);
-            // Not into the workspace's target directory, and not with its configuration.
-            program.folder(&workspace.cache).env("CARGO_TARGET_DIR", workspace.cache.join("tools-target")).run()
-        })?;
-        Ok(kept)
+    fn install(&self, workspace: &Workspace, file: &str) -> Result<()> {
+        create_folder(&workspace.cache)?;
+        let program =
+            Program::cargo().args(["install", "--locked", "--version", self.version, file, "--root"]).arg(workspace.cache.join("tools"));
+        // In the cache, so that neither the workspace's configuration nor its target directory has a part in it.
+        program.folder(&workspace.cache).env("CARGO_TARGET_DIR", workspace.cache.join("tools-target")).run()
     }
 }
