@@ -4,3 +4,4 @@
 //! The store knows nothing of flows or plugins: it takes ids, JSON bytes and file names, and gives them back.
 
 pub mod journal;
+pub mod logs;
