@@ -38,7 +38,7 @@ pub struct Error {
     pub property: Option<String>,
     /// Backtrace of a panic, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backtrace: Option<String>,
+    pub backtrace: Option<Box<str>>,
 }
 
 impl Error {

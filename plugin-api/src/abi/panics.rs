@@ -51,7 +51,7 @@ pub(super) fn as_error(payload: &Box<dyn Any + Send>) -> Error {
     let at = if panic.location.is_empty() { String::new() } else { format!(" at {}", panic.location) };
     let mut error = Error::plugin("plugin::panic", format!("the plugin panicked{at}: {}", panic.message))
         .with_help("this is a bug of the plugin; report it to its author with the backtrace");
-    error.backtrace = (!panic.backtrace.is_empty()).then_some(panic.backtrace);
+    error.backtrace = (!panic.backtrace.is_empty()).then(|| panic.backtrace.into_boxed_str());
     error
 }
 

@@ -1,0 +1,76 @@
+//! How a registry finds and treats plugins.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+/// One directory of plugins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    pub path: PathBuf,
+    /// Somebody named it, so its absence is worth a line.
+    pub explicit: bool,
+}
+
+impl Directory {
+    /// One that somebody named.
+    pub fn explicit(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), explicit: true }
+    }
+
+    /// One that is looked into when it is there.
+    pub fn default_place(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), explicit: false }
+    }
+}
+
+/// Whose files may become part of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Directories and files of the host's user or root, writable by their owner only.
+    #[default]
+    Owner,
+    /// Every readable file. For single-user sandboxes whose file system knows no owners.
+    Anyone,
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Scanned in this order; sub-directories are not.
+    pub directories: Vec<Directory>,
+    /// Holds private copies, verdicts and reports; made when absent, with mode 0700.
+    pub cache_dir: PathBuf,
+    /// Program and leading arguments of the throw-away process that loads a new library first; the library's path is added.
+    /// It must end in [`crate::preflight_main`].
+    pub preflight: Vec<OsString>,
+    pub preflight_timeout: Duration,
+    pub trust: Trust,
+    /// Writes `NAME.so.status.json` beside each library where that is possible.
+    pub write_status: bool,
+    /// A synchronous call into a plugin, or one poll of its future, that takes longer is named.
+    pub slow_call: Duration,
+    /// A plugin whose own runtime does not answer for so long while it has work is named.
+    pub unresponsive_after: Duration,
+    /// Threads that poll the futures of plugins.
+    pub pool_threads: usize,
+}
+
+impl Options {
+    pub fn new(cache_dir: impl Into<PathBuf>, preflight: Vec<OsString>) -> Self {
+        Self {
+            directories: Vec::new(),
+            cache_dir: cache_dir.into(),
+            preflight,
+            preflight_timeout: Duration::from_secs(10),
+            trust: Trust::default(),
+            write_status: true,
+            slow_call: Duration::from_secs(1),
+            unresponsive_after: Duration::from_secs(5),
+            pool_threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)),
+        }
+    }
+
+    #[must_use]
+    pub fn directory(mut self, directory: Directory) -> Self {
+        self.directories.push(directory);
+        self
+    }
+}

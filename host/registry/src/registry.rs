@@ -1,0 +1,191 @@
+//! The registry: every component by name, whatever it came from.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use switchyard_model::suggestion;
+use switchyard_plugin_api::{Component, ComponentKind, DynTask, DynTaskRunner, PluginSet};
+
+use crate::{
+    catalog::{Catalog, Claim, Place},
+    error::Error,
+    gate::Gate,
+    options::Options,
+    plugin::Plugin,
+    pool::Pool,
+    scan::{self, Scan},
+    status::{State, Status, write_note},
+};
+
+/// Cheap to clone; plugins stay loaded as long as the host runs, whatever happens to it.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    plugins: Vec<Plugin>,
+    catalog: Catalog,
+    /// Directories and files that are not used.
+    refused: Vec<Status>,
+    pool: Arc<Pool>,
+}
+
+impl Registry {
+    /// Scans the directories. What is wrong with any of them is in [`Registry::plugins`]; the rest is used.
+    pub fn open(options: Options, built_in: Vec<PluginSet>) -> Self {
+        let Scan { libraries, refused } = scan::scan(&options);
+        let plugins: Vec<Plugin> = built_in.into_iter().map(Plugin::built_in).chain(libraries).collect();
+        let catalog = Catalog::of(&plugins);
+        let pool = Pool::new(options.pool_threads, options.slow_call, options.unresponsive_after);
+        let registry = Self(Arc::new(Inner { options, plugins, catalog, refused, pool }));
+        if registry.0.options.write_status {
+            registry.write_notes();
+        }
+        registry
+    }
+
+    /// The task runner of a type, by any of its names. Opens its library at the first call.
+    pub fn runner(&self, type_name: &str) -> Result<Arc<dyn DynTaskRunner>, Error> {
+        let (plugin, place, canonical) = self.find(type_name, Some(ComponentKind::TaskRunner))?;
+        self.expect(canonical, place, ComponentKind::TaskRunner)?;
+        plugin.runner(canonical, &self.0.pool).map_err(|source| failed(canonical, plugin, source))
+    }
+
+    /// The task of a type, by any of its names. Opens its library at the first call.
+    pub fn task(&self, type_name: &str) -> Result<Arc<dyn DynTask>, Error> {
+        let (plugin, place, canonical) = self.find(type_name, Some(ComponentKind::Task))?;
+        self.expect(canonical, place, ComponentKind::Task)?;
+        plugin.task(canonical, &self.0.pool).map_err(|source| failed(canonical, plugin, source))
+    }
+
+    /// What a component says about itself. Opens no library.
+    pub fn component(&self, type_name: &str) -> Result<Arc<Component>, Error> {
+        let (plugin, place, canonical) = self.find(type_name, None)?;
+        plugin.component(place.component).map_err(|source| failed(canonical, plugin, source))
+    }
+
+    /// The kind of a component, without reading more than its name.
+    pub fn kind(&self, type_name: &str) -> Option<ComponentKind> {
+        let place = self.0.catalog.types.get(self.canonical(type_name)?)?.clone().ok()?;
+        Some(self.0.plugins[place.plugin].names[place.component].kind)
+    }
+
+    /// The current name of a type, for any of its names; `None` when no plugin brings it.
+    pub fn canonical(&self, type_name: &str) -> Option<&str> {
+        self.0.catalog.canonical(type_name)
+    }
+
+    /// Kind and canonical name of every usable component, by name.
+    pub fn types(&self) -> impl Iterator<Item = (ComponentKind, &str)> {
+        let places = self.0.catalog.types.iter().filter_map(|(name, place)| place.as_ref().ok().map(|place| (name, place)));
+        places.map(|(name, place)| (self.0.plugins[place.plugin].names[place.component].kind, name.as_str()))
+    }
+
+    /// Every usable component. One whose manifest cannot be read is left out and logged.
+    pub fn components(&self) -> Vec<Arc<Component>> {
+        let components = self.types().map(|(_, name)| self.component(name));
+        components.filter_map(|component| component.inspect_err(|error| tracing::warn!(%error, "a component is left out")).ok()).collect()
+    }
+
+    /// Opens every library now. Answers those that failed.
+    pub fn load_all(&self) -> Vec<(PathBuf, switchyard_plugin_api::Error)> {
+        let open = |plugin: &Plugin| plugin.open(&self.0.pool).err().zip(plugin.path().cloned()).map(|(error, path)| (path, error));
+        self.0.plugins.iter().filter_map(open).collect()
+    }
+
+    /// The directories that are looked into.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        self.0.options.directories.iter().map(|directory| directory.path.clone()).collect()
+    }
+
+    /// What is loaded and why not: a row per component, then one per refused file and directory.
+    pub fn plugins(&self) -> Vec<Status> {
+        let rows = self.0.plugins.iter().enumerate();
+        rows.flat_map(|(at, plugin)| (0..plugin.names.len()).map(move |component| self.row(Place { plugin: at, component })))
+            .chain(self.0.refused.iter().cloned())
+            .collect()
+    }
+
+    /// Takes a file through every gate, afresh. The last gate is the failed one, if any.
+    pub fn check(&self, file: &Path) -> Vec<Gate> {
+        scan::check(&self.0.options, file)
+    }
+
+    fn find(&self, written: &str, kind: Option<ComponentKind>) -> Result<(&Plugin, Place, &str), Error> {
+        let canonical = self.canonical(written).ok_or_else(|| self.unknown(written, kind))?;
+        match self.0.catalog.types.get(canonical) {
+            Some(Ok(place)) => Ok((&self.0.plugins[place.plugin], *place, canonical)),
+            Some(Err(reason)) => Err(Error::Conflict { type_name: written.to_owned(), reason: reason.clone() }),
+            None => Err(self.unknown(written, kind)),
+        }
+    }
+
+    fn expect(&self, canonical: &str, place: Place, expected: ComponentKind) -> Result<(), Error> {
+        let found = self.0.plugins[place.plugin].names[place.component].kind;
+        if found == expected { Ok(()) } else { Err(Error::WrongKind { type_name: canonical.to_owned(), expected, found }) }
+    }
+
+    fn unknown(&self, written: &str, kind: Option<ComponentKind>) -> Error {
+        let known: Vec<&str> = self.types().filter(|(k, _)| kind.is_none_or(|kind| kind == *k)).map(|(_, name)| name).collect();
+        // Mostly the package is what is misremembered, so the same last part counts first.
+        let last = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_end_matches("TaskRunner").to_lowercase();
+        let mut nearest: Vec<&str> = known.iter().copied().filter(|name| last(name) == last(written) && !last(name).is_empty()).collect();
+        if let Some(name) = suggestion::nearest(written, known.iter().copied())
+            && !nearest.contains(&name)
+        {
+            nearest.insert(0, name);
+        }
+        nearest.truncate(3);
+        Error::UnknownType {
+            type_name: written.to_owned(),
+            kind,
+            nearest: nearest.into_iter().map(str::to_owned).collect(),
+            directories: self.directories(),
+            refused: self.0.refused.iter().filter(|row| row.state == State::Refused).count(),
+        }
+    }
+
+    fn row(&self, place: Place) -> Status {
+        let plugin = &self.0.plugins[place.plugin];
+        let names = &plugin.names[place.component];
+        let (state, code, reason) = match (self.0.catalog.claims.get(&place), plugin.opened()) {
+            (Some(Claim::Superseded(reason)), _) => (State::Superseded, Some("plugin::superseded".to_owned()), Some(reason.clone())),
+            (Some(Claim::Conflict(reason)), _) => (State::Conflict, Some("registry::type_conflict".to_owned()), Some(reason.clone())),
+            (_, Some(Err(error))) => (State::Refused, Some(error.code.clone()), Some(error.to_string())),
+            (_, Some(Ok(()))) if plugin.path().is_none() => (State::BuiltIn, None, None),
+            (_, Some(Ok(()))) => (State::Loaded, None, None),
+            (_, None) => (State::Ready, None, None),
+        };
+        let aliases = self.0.catalog.warnings.get(&place).into_iter().flatten().cloned();
+        let warnings = plugin.warnings.iter().cloned().chain(aliases).chain(self.0.pool.trouble(&plugin.id)).collect();
+        Status {
+            type_name: Some(names.type_name.clone()),
+            aliases: names.aliases.clone(),
+            kind: Some(names.kind),
+            plugin: Some(plugin.info.id.clone()),
+            version: Some(plugin.info.version.clone()),
+            file: plugin.path().cloned(),
+            state,
+            code,
+            reason,
+            warnings,
+        }
+    }
+
+    fn write_notes(&self) {
+        let rows = self.plugins();
+        for (at, row) in rows.iter().enumerate() {
+            let Some(file) = row.file.as_ref().filter(|_| row.state != State::Missing) else { continue };
+            let of_file = |other: &&Status| other.file.as_ref() == Some(file);
+            if !rows[..at].iter().any(|other| of_file(&other)) {
+                write_note(file, &rows[at..].iter().filter(of_file).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+fn failed(type_name: &str, plugin: &Plugin, source: switchyard_plugin_api::Error) -> Error {
+    Error::Plugin { type_name: type_name.to_owned(), plugin: plugin.label(), source: Box::new(source) }
+}

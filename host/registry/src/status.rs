@@ -1,0 +1,127 @@
+//! What is loaded and why not, one row per component or refused file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use switchyard_plugin_api::ComponentKind;
+
+use crate::cache;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Compiled into the host.
+    BuiltIn,
+    /// Passed every check; its library is opened at first use.
+    Ready,
+    /// Its library is open.
+    Loaded,
+    /// Another plugin brings the type in a higher version.
+    Superseded,
+    /// Another plugin brings the type in the same version, so neither is used.
+    Conflict,
+    /// The file failed a check, or its library could not be opened.
+    Refused,
+    /// The directory is not there or not safe.
+    Missing,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built-in",
+            Self::Ready => "ready",
+            Self::Loaded => "loaded",
+            Self::Superseded => "superseded",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// Whether flows can use it.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::BuiltIn | Self::Ready | Self::Loaded)
+    }
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Canonical type name; absent for a refused file.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ComponentKind>,
+    /// The plugin's id; absent when the file does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Absent for what is compiled into the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    pub state: State,
+    /// Such as `plugin::truncated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Why it is not used, in one line with the remedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What works but should be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl Status {
+    pub(crate) fn of_place(file: &Path, state: State, code: &str, reason: String) -> Self {
+        Self {
+            type_name: None,
+            aliases: Vec::new(),
+            kind: None,
+            plugin: None,
+            version: None,
+            file: Some(file.to_owned()),
+            state,
+            code: Some(code.to_owned()),
+            reason: Some(reason),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What this row says, in one line.
+    pub fn line(&self) -> String {
+        let what = self.type_name.clone().or_else(|| self.file.as_ref().map(|file| file.display().to_string())).unwrap_or_default();
+        let why = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{what} {}{why}", self.state.as_str())
+    }
+}
+
+/// What stands beside a library for those who only see the directory.
+#[derive(Serialize)]
+struct Note<'a> {
+    host: &'static str,
+    api: &'static str,
+    components: &'a [&'a Status],
+}
+
+/// Writes `NAME.so.status.json` when it would say something new and the directory is writable.
+pub(crate) fn write_note(file: &Path, rows: &[&Status]) {
+    let note = Note { host: env!("CARGO_PKG_VERSION"), api: switchyard_plugin_api::API_VERSION, components: rows };
+    let Ok(mut json) = serde_json::to_vec_pretty(&note) else { return };
+    json.push(b'\n');
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".status.json");
+    let path = file.with_file_name(name);
+    if fs::read(&path).is_ok_and(|present| present == json) {
+        return;
+    }
+    // A directory that cannot be written has no notes; the list is still there.
+    let _ = cache::write(&path, &json, 0o644);
+}
