@@ -85,7 +85,7 @@ pub fn print(duration: Duration) -> String {
     if nanos > 0 {
         let fraction = format!("{nanos:09}");
         text.push_str(&format!("{}.{}S", seconds % 60, fraction.trim_end_matches('0')));
-    } else if seconds % 60 > 0 || seconds == 0 {
+    } else if !seconds.is_multiple_of(60) || seconds == 0 {
         text.push_str(&format!("{}S", seconds % 60));
     }
     text

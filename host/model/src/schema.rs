@@ -117,12 +117,16 @@ fn choice(kind: ComponentKind, components: &[&Component]) -> Value {
         }))
     });
     let required: &[&str] = if kind == ComponentKind::TaskRunner { &["type"] } else { &["id", "type"] };
-    json!({
+    let mut schema = json!({
         "type": "object",
         "required": required,
         "properties": {"type": {"anyOf": types, "description": "Which one it is."}},
-        "allOf": branches.collect::<Vec<_>>(),
-    })
+    });
+    let branches: Vec<Value> = branches.collect();
+    if let (Value::Object(map), false) = (&mut schema, branches.is_empty()) {
+        map.insert("allOf".to_owned(), branches.into());
+    }
+    schema
 }
 
 /// A component's schema as a definition: with the properties that all of its kind have, and its own `$defs` kept inside.

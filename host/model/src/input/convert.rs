@@ -262,15 +262,11 @@ pub(crate) fn check_rules(input: &Input) -> Vec<(&'static str, &'static str, Str
                 found.push(("input::invalid_bound", name, message));
             }
         }
-        let bounds = (small.1.as_deref(), large.1.as_deref());
-        if let (Some(low), Some(high)) = bounds {
-            if let (Some(first), Some(second)) = (literal(input.kind, low), literal(input.kind, high)) {
-                if first > second {
-                    let message =
-                        format!("`{}` of the input `{}` is `{low}`, more than `{}`, which is `{high}`", small.0, input.id, large.0);
-                    found.push(("input::min_above_max", small.0, message));
-                }
-            }
+        let (Some(low), Some(high)) = (small.1.as_deref(), large.1.as_deref()) else { return };
+        let (first, second) = (literal(input.kind, low), literal(input.kind, high));
+        if first.is_some() && second.is_some() && first > second {
+            let message = format!("`{}` of the input `{}` is `{low}`, more than `{}`, which is `{high}`", small.0, input.id, large.0);
+            found.push(("input::min_above_max", small.0, message));
         }
     };
     match input.kind {

@@ -81,10 +81,10 @@ fn input(input: &Input, node: &Node, path: &Path<'_>, found: &mut Violations) {
         found.push(Violation::error(code, &path.key(name), span_of(name), message));
     }
     let literal = input.defaults.as_ref().filter(|defaults| !defaults.as_str().is_some_and(crate::dynamic::is_template));
-    if let Some(defaults) = literal {
-        if let Err(reason) = convert::value(input, &defaults.to_json()) {
-            let message = format!("the default of the input `{}` does not fit: {reason}", input.id);
-            found.push(Violation::error("input::invalid_default", &path.key("defaults"), defaults.span, message));
-        }
+    if let Some(defaults) = literal
+        && let Err(reason) = convert::value(input, &defaults.to_json())
+    {
+        let message = format!("the default of the input `{}` does not fit: {reason}", input.id);
+        found.push(Violation::error("input::invalid_default", &path.key("defaults"), defaults.span, message));
     }
 }

@@ -10,7 +10,7 @@ use crate::path::Path;
 use crate::retry::check_intervals;
 use crate::source::Span;
 use crate::suggestion;
-use crate::task::{Dag, SubflowCall, Task, TaskKind};
+use crate::task::{Dag, SubflowCall, Switch, Task, TaskKind};
 use crate::violation::{Violation, Violations};
 
 pub(super) fn check(node: &Node, flow: &Flow, found: &mut Violations) {
@@ -48,12 +48,7 @@ fn task(task: &Task, flow: &Flow, path: &Path<'_>, found: &mut Violations) {
         TaskKind::Dag(dag) => self::dag(task, dag, path, found),
         TaskKind::Subflow(subflow) => recursion(task, &subflow.call, flow, path, found),
         TaskKind::ForEachItem(each) => recursion(task, &each.call, flow, path, found),
-        TaskKind::Switch(switch) => {
-            if switch.defaults.is_empty() && switch.cases.iter().all(|(_, tasks)| tasks.is_empty()) {
-                let message = "neither `cases` nor `defaults` has a task";
-                found.push(Violation::error("switch::no_tasks", path, task.span, message).with_help("add a case, or tasks in `defaults`"));
-            }
-        }
+        TaskKind::Switch(switch) => self::switch(task, switch, path, found),
         TaskKind::WorkingDirectory(directory) => working_directory(task, &directory.tasks, path, found),
         TaskKind::Pause(_) => super::input::check(task.node.get("onResume"), &path.key("onResume"), found),
         _ => {}
@@ -62,6 +57,13 @@ fn task(task: &Task, flow: &Flow, path: &Path<'_>, found: &mut Violations) {
         let span = task.node.get("tasks").map_or(task.span, |tasks| tasks.span);
         let message = format!("the task `{}` has no child tasks", task.id);
         found.push(Violation::error("task::no_tasks", &path.key("tasks"), span, message).with_help("add a task or remove this one"));
+    }
+}
+
+fn switch(task: &Task, switch: &Switch, path: &Path<'_>, found: &mut Violations) {
+    if switch.defaults.is_empty() && switch.cases.iter().all(|(_, tasks)| tasks.is_empty()) {
+        let message = "neither `cases` nor `defaults` has a task";
+        found.push(Violation::error("switch::no_tasks", path, task.span, message).with_help("add a case, or tasks in `defaults`"));
     }
 }
 

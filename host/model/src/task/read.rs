@@ -11,6 +11,7 @@ use crate::dynamic::Dynamic;
 use crate::fields::Fields;
 use crate::input::Input;
 use crate::label::Label;
+use crate::map::Map;
 use crate::node::Node;
 use crate::output::Output;
 use crate::type_name::canonical_type;
@@ -103,7 +104,7 @@ fn dag(fields: Fields<'_>) -> Dag {
 }
 
 fn switch(fields: Fields<'_>) -> Switch {
-    let cases = fields.node(&["cases"]).and_then(Node::as_map).into_iter().flat_map(|map| map.iter());
+    let cases = fields.node(&["cases"]).and_then(Node::as_map).into_iter().flat_map(Map::iter);
     Switch {
         value: text(fields, "value"),
         cases: cases.map(|(key, entry)| (Arc::clone(key), Task::read_all(entry.value.as_seq().unwrap_or_default()))).collect(),

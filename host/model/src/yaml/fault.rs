@@ -80,7 +80,7 @@ fn remedy(text: &str, at: usize, info: &str) -> Option<String> {
     if value.starts_with(['@', '`', '%', '*', '&', '!']) {
         return Some(format!("put a value that begins with `{}` in quotes", value.chars().next()?));
     }
-    if info.contains("mapping values") || value.contains(": ") {
+    if info.contains("mapping values") {
         return Some("put a value that contains `: ` in quotes, and indent the keys of one map equally".to_owned());
     }
     if info.contains("anchor") {
