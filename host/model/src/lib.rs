@@ -30,7 +30,7 @@ pub mod schema;
 pub mod sla;
 pub mod source;
 pub mod state;
-pub mod storage_path;
+pub mod storage;
 pub mod suggestion;
 pub mod task;
 pub mod trigger;

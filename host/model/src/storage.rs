@@ -65,30 +65,33 @@ fn plain_letters(character: char) -> impl Iterator<Item = char> {
     std::iter::once(base.unwrap_or(character))
 }
 
-/// Everything of one execution.
-pub fn execution(flow_namespace: &str, flow_id: &str, execution_id: &str) -> String {
+/// The folder of everything that belongs to one execution.
+pub fn execution_path(flow_namespace: &str, flow_id: &str, execution_id: &str) -> String {
     format!("/{}/{}/executions/{execution_id}", namespace(flow_namespace), slug(flow_id))
 }
 
-/// Below an execution's path: files of one task run.
-pub fn task_run(execution: &str, task_id: &str, task_run_id: &str) -> String {
-    format!("{execution}/tasks/{}/{task_run_id}", slug(task_id))
+/// A file of one task run; `file` is relative and may have folders.
+pub fn task_run_uri(flow_namespace: &str, flow_id: &str, execution_id: &str, task_id: &str, task_run_id: &str, file: &str) -> String {
+    let execution = execution_path(flow_namespace, flow_id, execution_id);
+    uri(&format!("{execution}/tasks/{}/{task_run_id}/{file}", slug(task_id)))
 }
 
-/// Below an execution's path: files of the trigger that made it.
-pub fn trigger(execution: &str, trigger_id: &str) -> String {
-    format!("{execution}/trigger/{}", slug(trigger_id))
+/// A file of the trigger that made the execution.
+pub fn trigger_uri(flow_namespace: &str, flow_id: &str, execution_id: &str, trigger_id: &str, file: &str) -> String {
+    let execution = execution_path(flow_namespace, flow_id, execution_id);
+    uri(&format!("{execution}/trigger/{}/{file}", slug(trigger_id)))
 }
 
-/// Below an execution's path: files that were given as an input.
-pub fn input(execution: &str, input_id: &str) -> String {
-    format!("{execution}/inputs/{input_id}")
+/// A file that was given as an input.
+pub fn input_uri(flow_namespace: &str, flow_id: &str, execution_id: &str, input_id: &str, file: &str) -> String {
+    let execution = execution_path(flow_namespace, flow_id, execution_id);
+    uri(&format!("{execution}/inputs/{input_id}/{file}"))
 }
 
 /// The cache of a WorkingDirectory; `value_hash` when it is inside of a loop.
-pub fn cache(flow_namespace: &str, flow_id: &str, task_id: &str, value_hash: Option<&str>) -> String {
+pub fn cache_uri(flow_namespace: &str, flow_id: &str, task_id: &str, value_hash: Option<&str>) -> String {
     let value = value_hash.map(|hash| format!("/{hash}")).unwrap_or_default();
-    format!("/{}/{}/{}/cache{value}/cache.zip", namespace(flow_namespace), slug(flow_id), slug(task_id))
+    uri(&format!("/{}/{}/{}/cache{value}/cache.zip", namespace(flow_namespace), slug(flow_id), slug(task_id)))
 }
 
 #[cfg(test)]
@@ -111,13 +114,18 @@ mod tests {
 
     #[test]
     fn layout_10_1() {
-        let execution = execution("company.team", "my_flow", "4Zr");
-        assert_eq!(execution, "/company/team/my-flow/executions/4Zr");
-        assert_eq!(task_run(&execution, "send_data", "2Ab"), "/company/team/my-flow/executions/4Zr/tasks/send-data/2Ab");
-        assert_eq!(trigger(&execution, "each_day"), "/company/team/my-flow/executions/4Zr/trigger/each-day");
-        assert_eq!(input(&execution, "my_file"), "/company/team/my-flow/executions/4Zr/inputs/my_file");
-        assert_eq!(cache("a.b", "f", "dir_1", None), "/a/b/f/dir-1/cache/cache.zip");
-        assert_eq!(cache("a.b", "f", "dir_1", Some("9c")), "/a/b/f/dir-1/cache/9c/cache.zip");
+        let (namespace, flow) = ("company.team", "my_flow");
+        for (uri, expected) in [
+            (task_run_uri(namespace, flow, "4Zr", "send_data", "2Ab", "dir/a.csv"), "my-flow/executions/4Zr/tasks/send-data/2Ab/dir/a.csv"),
+            (trigger_uri(namespace, flow, "4Zr", "each_day", "log.txt"), "my-flow/executions/4Zr/trigger/each-day/log.txt"),
+            (input_uri(namespace, flow, "4Zr", "my_file", "a.csv"), "my-flow/executions/4Zr/inputs/my_file/a.csv"),
+            (cache_uri(namespace, flow, "dir_1", None), "my-flow/dir-1/cache/cache.zip"),
+            (cache_uri(namespace, flow, "dir_1", Some("9c")), "my-flow/dir-1/cache/9c/cache.zip"),
+        ] {
+            assert_eq!(uri, format!("kestra:///company/team/{expected}"));
+            assert!(from_uri(&uri).is_some());
+        }
+        assert_eq!(execution_path(namespace, flow, "4Zr"), "/company/team/my-flow/executions/4Zr");
     }
 
     #[test]
