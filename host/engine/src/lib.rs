@@ -2,4 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod capture;
 pub mod core;
+pub mod process;

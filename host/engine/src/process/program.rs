@@ -1,0 +1,81 @@
+//! Which file a program's name means, and why a program did not start.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    env,
+    ffi::OsStr,
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::io::Errno;
+use switchyard_plugin_api::{Command, Error};
+
+/// The file to execute. A bare name is looked up in the host's own `PATH`, whatever `PATH` the command gets.
+///
+/// The C library does the same for us, except when the command's environment has a `PATH`: then the standard library would leave
+/// the fast way of spawning, so the lookup happens here.
+pub(super) fn resolve<'a>(name: &'a str, env: &BTreeMap<String, String>) -> Cow<'a, Path> {
+    if name.contains('/') || !env.contains_key("PATH") {
+        return Cow::Borrowed(Path::new(name));
+    }
+    // An unknown name is given a path that cannot exist, so that it fails the same way.
+    Cow::Owned(find(name, env::var_os("PATH").as_deref()).unwrap_or_else(|| Path::new("/nonexistent").join(name)))
+}
+
+fn find(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
+    let candidates: Vec<PathBuf> = env::split_paths(path?).map(|directory| directory.join(name)).collect();
+    candidates.iter().find(|file| executable(file)).cloned()
+}
+
+fn executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// Says why the system refused to start the program and what to do about it.
+pub(super) fn explain(error: &io::Error, name: &str, command: &Command, working_dir: &Path) -> Error {
+    if !working_dir.is_dir() {
+        return Error::environment(
+            "process::no_working_dir",
+            format!("`{name}` cannot start: its working directory {} does not exist", working_dir.display()),
+        );
+    }
+    let path = env::var("PATH").unwrap_or_default();
+    let missing = |file: &Path| {
+        if file.exists() {
+            Error::task(
+                "process::no_interpreter",
+                format!("`{name}` cannot start: the interpreter that {} names does not exist", file.display()),
+            )
+            .with_help("check its first line (`#!`) and its line ends, or install the interpreter or dynamic linker it needs")
+        } else if name.contains('/') {
+            Error::task("process::program_not_found", format!("`{name}` cannot start: there is no such file"))
+                .with_help("a relative path starts at the task's working directory; a script brought by `inputFiles` lies there")
+        } else {
+            Error::task("process::program_not_found", format!("`{name}` cannot start: no such program in the host's PATH ({path})"))
+                .with_help("install it on the host, give its full path, or choose a task runner with a container image that has it")
+        }
+    };
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT | Errno::NOTDIR) => {
+            missing(&working_dir.join(find(name, Some(OsStr::new(&path))).unwrap_or_else(|| name.into())))
+        }
+        Some(Errno::ACCESS | Errno::PERM) => {
+            Error::task("process::not_executable", format!("`{name}` cannot start: the host may not execute it ({error})"))
+                .with_help("make it executable (`chmod +x`), or name its interpreter first, such as `sh script.sh`")
+        }
+        Some(Errno::NOEXEC) => {
+            Error::task("process::not_executable", format!("`{name}` cannot start: it is not a program for this machine"))
+                .with_help("a script needs a first line such as `#!/bin/sh`")
+        }
+        Some(Errno::TOOBIG) => {
+            let longest = command.argv.iter().map(String::len).max().unwrap_or_default();
+            Error::task("process::command_too_long", format!("`{name}` cannot start: the system refuses a command this long (longest argument: {longest} bytes)"))
+                .with_help("one argument may have 128 KiB: put long text into a file by `inputFiles`, or use a `Script` task whose text is written to a file")
+        }
+        _ => Error::environment("process::cannot_start", format!("`{name}` cannot start: {error}"))
+            .with_help("the host may be out of memory, processes (`ulimit -u`) or open files (`ulimit -n`)"),
+    }
+}

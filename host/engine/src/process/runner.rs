@@ -1,0 +1,164 @@
+//! The task runner: starts the process, follows it to its end.
+
+use std::{pin::pin, time::Duration};
+
+use switchyard_plugin_api::{
+    Capabilities, Context, Description, Error, FailureReason, FileStrategy, Image, Level, LogStreams, Outcome, Phase, Placement, Preview,
+    RunRequest, TaskRunner,
+};
+
+use super::{
+    kill,
+    pipe::Pipe,
+    start::{Running, Started, start},
+};
+
+/// How long a process that has ended may leave its output open to others before the host stops listening.
+const LINGER: Duration = Duration::from_secs(3);
+/// How long the output of a killed process may take to be handed over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The process runner has no properties.
+#[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NoProperties {}
+
+/// Runs the command as a process on the host's own machine, in the task's working directory.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessRunner;
+
+impl TaskRunner for ProcessRunner {
+    type Properties = NoProperties;
+    const TYPE: &'static str = "io.kestra.plugin.core.runner.Process";
+
+    fn describe(&self) -> Description {
+        Description::new("Run a task as a process on the host.")
+            .alias("io.kestra.core.models.script.types.ProcessTaskRunner")
+            .alias("io.kestra.core.models.tasks.runners.types.ProcessTaskRunner")
+            .alias("io.kestra.core.models.script.types.ProcessScriptRunner")
+            .docs(include_str!("docs.md"))
+            .icon(include_str!("icon.svg"))
+            .runnable_example("Run a shell command as a process.", include_str!("example.yaml"))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            placement: Placement::Local,
+            image: Image::Ignored,
+            graceful_stop: true,
+            preview: true,
+            file_strategies: vec![FileStrategy::Shared],
+            log_streams: LogStreams::Separate,
+            ..Capabilities::default()
+        }
+    }
+
+    async fn preview(&self, request: RunRequest<NoProperties>) -> Result<Preview, Error> {
+        let mut notes = vec!["the process also gets the environment of the host".to_owned()];
+        notes.extend(request.command.image.map(|image| format!("containerImage {image} is ignored: a process uses the host's programs")));
+        let document = serde_json::json!({
+            "argv": request.command.argv,
+            "env": request.command.env,
+            "workingDir": request.files.working_dir,
+        });
+        Ok(Preview { kind: "process".into(), document, notes })
+    }
+
+    async fn run(&self, request: RunRequest<NoProperties>, context: Context) -> Result<Outcome, Error> {
+        context.phase(Phase::Starting);
+        let Running { process, stdout, stderr } = start(&request.command, &request.files.working_dir)?;
+        context.phase(Phase::Running);
+        follow(process, &stdout, &stderr, &request, &context).await
+    }
+}
+
+/// What has to happen next.
+enum Turn {
+    Ended,
+    Closed,
+    Asked(switchyard_plugin_api::Cancellation),
+    Waited,
+}
+
+async fn follow(
+    process: Started,
+    stdout: &Pipe,
+    stderr: &Pipe,
+    request: &RunRequest<NoProperties>,
+    context: &Context,
+) -> Result<Outcome, Error> {
+    let mut output = pin!(async { tokio::join!(stdout.drain(context), stderr.drain(context)) });
+    let mut linger = pin!(None::<tokio::time::Sleep>);
+    let (mut ended, mut closed) = (false, false);
+    // What the process itself wrote before it ended is handed over however long that takes.
+    let mut owed = 0;
+    let asked = {
+        let mut exit = pin!(process.exited());
+        let mut cancelled = pin!(context.cancelled());
+        loop {
+            let turn = tokio::select! {
+                biased;
+                read = &mut output, if !closed => {
+                    report(context, read);
+                    Turn::Closed
+                }
+                () = &mut exit, if !ended => Turn::Ended,
+                cancellation = &mut cancelled => Turn::Asked(cancellation),
+                () = async { if let Some(sleep) = linger.as_mut().as_pin_mut() { sleep.await } }, if linger.is_some() => Turn::Waited,
+            };
+            match turn {
+                Turn::Closed => closed = true,
+                Turn::Ended => {
+                    ended = true;
+                    owed = stdout.taken() + stdout.waiting() + stderr.taken() + stderr.waiting();
+                }
+                Turn::Asked(cancellation) => break Some(cancellation),
+                Turn::Waited if stdout.taken() + stderr.taken() >= owed => {
+                    context.message(Level::Warn, DETACHED);
+                    break None;
+                }
+                Turn::Waited => {}
+            }
+            if ended && closed {
+                break None;
+            }
+            if ended {
+                linger.set(Some(tokio::time::sleep(LINGER)));
+            }
+        }
+    };
+    let Some(cancellation) = asked else { return process.reap() };
+
+    context.message(Level::Warn, format!("Killing process {} and its children", process.pid().as_raw_nonzero()));
+    {
+        let mut killing = pin!(kill::tree(&process, &request.command.env, cancellation.grace()));
+        while !closed {
+            tokio::select! {
+                biased;
+                () = &mut killing => break,
+                read = &mut output => {
+                    report(context, read);
+                    closed = true;
+                }
+            }
+        }
+        if closed {
+            killing.await;
+        }
+    }
+    if !closed {
+        let _ = tokio::time::timeout(LAST_WORDS, &mut output).await;
+    }
+    Ok(process.reap()?.because(FailureReason::Killed, "killed because the host asked for it"))
+}
+
+const DETACHED: &str = "The command has ended, but a process it left behind still holds its output open. Waited 3 s; what that process \
+    writes from now on is not logged. To keep it, let the commands `wait` for it; to avoid this message, redirect its output.";
+
+fn report(context: &Context, (stdout, stderr): (std::io::Result<()>, std::io::Result<()>)) {
+    for (stream, read) in [("standard output", stdout), ("standard error", stderr)] {
+        if let Err(error) = read {
+            context.message(Level::Error, format!("The command's {stream} cannot be read any more: {error}"));
+        }
+    }
+}
