@@ -6,17 +6,18 @@
 //! way in costs nothing per line. Attempts that print nothing have no file; ten thousand small attempts share one.
 
 mod attempt;
+mod directory;
 mod error;
 mod frame;
 mod line;
-mod logs;
+
 mod segment;
 
 #[cfg(test)]
 mod tests;
 
 pub use attempt::LogWriter;
+pub use directory::{ExecutionLog, Logs};
 pub use error::{Error, Result};
 pub use frame::{Frame, FrameReader, Level, Source, Stream};
 pub use line::{Follower, Line, LineReader};
-pub use logs::{ExecutionLog, Logs};
