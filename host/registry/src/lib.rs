@@ -8,6 +8,8 @@
 
 mod cache;
 mod catalog;
+mod check;
+pub mod defaults;
 mod elf;
 mod error;
 mod events;

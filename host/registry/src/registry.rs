@@ -1,8 +1,9 @@
 //! The registry: every component by name, whatever it came from.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use switchyard_model::suggestion;
@@ -16,6 +17,7 @@ use crate::{
     plugin::Plugin,
     pool::Pool,
     scan::{self, Scan},
+    schema::Properties,
     status::{State, Status, write_note},
 };
 
@@ -30,6 +32,8 @@ struct Inner {
     /// Directories and files that are not used.
     refused: Vec<Status>,
     pool: Arc<Pool>,
+    /// Schemas that were needed so far, by canonical type.
+    schemas: Mutex<HashMap<String, Arc<Properties>>>,
 }
 
 impl Registry {
@@ -39,7 +43,7 @@ impl Registry {
         let plugins: Vec<Plugin> = built_in.into_iter().map(Plugin::built_in).chain(libraries).collect();
         let catalog = Catalog::of(&plugins);
         let pool = Pool::new(options.pool_threads, options.slow_call, options.unresponsive_after);
-        let registry = Self(Arc::new(Inner { options, plugins, catalog, refused, pool }));
+        let registry = Self(Arc::new(Inner { options, plugins, catalog, refused, pool, schemas: Mutex::default() }));
         if registry.0.options.write_status {
             registry.write_notes();
         }
@@ -111,6 +115,27 @@ impl Registry {
     /// Takes a file through every gate, afresh. The last gate is the failed one, if any.
     pub fn check(&self, file: &Path) -> Vec<Gate> {
         scan::check(&self.0.options, file)
+    }
+
+    /// Compiles a component's schema at its first use.
+    pub(crate) fn compiled(&self, component: &Component) -> Result<Arc<Properties>, Error> {
+        let mut schemas = self.0.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = schemas.get(&component.type_name) {
+            return Ok(known.clone());
+        }
+        let compiled = Properties::new(component.schema.clone()).map(Arc::new).map_err(|reason| Error::Plugin {
+            type_name: component.type_name.clone(),
+            plugin: component.type_name.clone(),
+            source: Box::new(switchyard_plugin_api::Error::plugin("plugin::bad_schema", reason)),
+        })?;
+        schemas.insert(component.type_name.clone(), compiled.clone());
+        Ok(compiled)
+    }
+
+    /// Whether a name means a usable task runner.
+    pub(crate) fn expect_runner(&self, written: &str) -> Result<(), Error> {
+        let (_, place, canonical) = self.find(written, Some(ComponentKind::TaskRunner))?;
+        self.expect(canonical, place, ComponentKind::TaskRunner)
     }
 
     fn find(&self, written: &str, kind: Option<ComponentKind>) -> Result<(&Plugin, Place, &str), Error> {
