@@ -1,0 +1,67 @@
+//! Whether an engine answers at an endpoint, and in one line why not.
+
+use std::{
+    io,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::Path,
+    time::Duration,
+};
+
+use bollard::Docker;
+use tokio::{net::UnixStream, time::timeout};
+
+use super::{Endpoint, chain, client};
+use crate::surroundings::Surroundings;
+
+/// Reason of a socket that does not exist.
+pub const ABSENT: &str = "no such socket";
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A client, if an engine answers.
+pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Docker, String> {
+    if let Endpoint::Unix(path) = endpoint {
+        socket(path, around).await?;
+    }
+    let docker = client(endpoint, PATIENCE.as_secs()).map_err(|e| chain(&e))?;
+    match timeout(PATIENCE, docker.ping()).await {
+        Ok(Ok(_)) => Ok(docker),
+        Ok(Err(error)) => {
+            let reason = chain(&error);
+            Err(match reason.to_ascii_lowercase() {
+                r if r.contains("connection refused") => "connection refused: nothing listens there".to_owned(),
+                r if r.contains("dns") || r.contains("lookup") => format!("the host name cannot be resolved: {reason}"),
+                r if r.contains("connection closed") || r.contains("invalid http") || r.contains("parse") => {
+                    format!("something listens there, but it is not an engine that speaks plain HTTP (an engine with TLS?): {reason}")
+                }
+                _ => format!("not an engine: {reason}"),
+            })
+        }
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+async fn socket(path: &Path, around: &Surroundings) -> Result<(), String> {
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ABSENT.to_owned()),
+        Err(e) => return Err(e.to_string()),
+    };
+    if !meta.file_type().is_socket() {
+        return Err("not a socket".to_owned());
+    }
+    match UnixStream::connect(path).await {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(format!(
+            "permission denied: the socket belongs to {}:{} with mode {:04o}, {}",
+            meta.uid(),
+            meta.gid(),
+            meta.mode() & 0o7777,
+            around.who()
+        )),
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+            Err("connection refused: the socket is there, but no engine listens".to_owned())
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}

@@ -1,0 +1,35 @@
+//! The working directory's way into the container and back.
+
+mod download;
+mod names;
+mod owner;
+mod upload;
+mod wanted;
+
+pub use download::download;
+pub use owner::{Owner, Texts, resolve as resolve_owner};
+pub use upload::{Upload, upload};
+pub use wanted::Wanted;
+
+use std::{io::Read, path::Path};
+
+use switchyard_plugin_api::Files;
+
+/// Whether anything has to be copied, in or out.
+pub fn anything_to_copy(files: &Files) -> bool {
+    !files.outputs.is_empty() || files.output_dir.is_some() || files.shared || has_entries(&files.working_dir)
+}
+
+/// Whether the directory has any entry.
+pub fn has_entries(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Text of the first regular file of an archive.
+pub fn first_file(archive: &[u8]) -> Option<String> {
+    let mut archive = tar::Archive::new(archive);
+    let mut entry = archive.entries().ok()?.filter_map(Result::ok).find(|e| e.header().entry_type().is_file())?;
+    let mut text = String::new();
+    entry.read_to_string(&mut text).ok()?;
+    Some(text)
+}

@@ -1,0 +1,11 @@
+//! Conformance of the runner on a real engine, in the order of the rows of its specification. Every test needs a Docker engine with the image
+//! `busybox:switchyard-test`; `cargo xtask test` provides both.
+
+mod files;
+mod host;
+mod images;
+mod lifecycle;
+mod logs;
+mod resources;
+mod resume;
+mod setup;
