@@ -21,6 +21,8 @@ pub struct Seen {
     pub events: Vec<Event>,
     /// Bytes the host still takes; `None` for any number.
     room: Option<usize>,
+    /// Chunks for which there was no room.
+    pub refused: usize,
     /// Sizes of the chunks, as they came.
     pub chunks: Vec<usize>,
 }
@@ -76,7 +78,12 @@ impl HostContext for Host {
     fn try_write_log(&self, stream: LogStream, _: i64, bytes: &[u8]) -> bool {
         let mut seen = self.seen();
         match &mut seen.room {
-            Some(room) if *room < bytes.len() => return false,
+            Some(room) if *room < bytes.len() => {
+                seen.refused += 1;
+                drop(seen);
+                self.changed.send_replace(());
+                return false;
+            }
             Some(room) => *room -= bytes.len(),
             None => {}
         }

@@ -1,0 +1,73 @@
+//! The capture on known and on random output.
+
+mod chunks;
+mod lines;
+
+use std::{ops::Range, sync::Arc};
+
+use serde_json::{Map, Value};
+use switchyard_plugin_api::{Event, Level, LogStream};
+
+use super::{Capture, LogSink, Secrets, stream::Stream};
+
+/// What a sink was told, with neighbouring texts of one level joined.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Told {
+    pub parts: Vec<Part>,
+    /// Calls of `append`.
+    pub calls: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    Text(Level, String),
+    Event(Event),
+}
+
+impl LogSink for &mut Told {
+    fn append(&mut self, _: LogStream, level: Level, _: i64, bytes: &[u8]) {
+        assert!(!bytes.is_empty());
+        self.calls += 1;
+        // One character for each byte: nothing is lost and nothing joined.
+        let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+        match self.parts.last_mut() {
+            Some(Part::Text(last, before)) if *last == level => before.push_str(&text),
+            _ => self.parts.push(Part::Text(level, text)),
+        }
+    }
+
+    fn event(&mut self, _: i64, event: Event) {
+        self.parts.push(Part::Event(event));
+    }
+}
+
+/// Secrets without a search engine.
+pub struct Words(pub &'static [&'static str]);
+
+impl Secrets for Words {
+    fn longest(&self) -> usize {
+        self.0.iter().map(|word| word.len()).max().unwrap_or_default()
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<Range<usize>> {
+        (0..bytes.len()).find_map(|at| self.0.iter().find(|word| bytes[at..].starts_with(word.as_bytes())).map(|word| at..at + word.len()))
+    }
+}
+
+/// Captures one stream that arrives in these chunks.
+pub fn capture<'a>(
+    name: LogStream,
+    secrets: &'static [&'static str],
+    limits: (usize, usize),
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> (Told, Map<String, Value>) {
+    let mut told = Told::default();
+    let mut capture = Capture::with(&mut told, Arc::new(Words(secrets)), |name| Stream::with_limits(name, limits.0, limits.1));
+    for chunk in chunks {
+        capture.push(name, 1, chunk);
+    }
+    let outputs = capture.finish();
+    (told, outputs)
+}
+
+pub const LIMITS: (usize, usize) = (super::stream::LONGEST_FRAME, super::stream::LONGEST_LINE);
