@@ -7,12 +7,17 @@
 mod ast;
 mod cache;
 mod catalog;
+mod crypto;
+mod date;
+mod decimal_format;
 mod engine;
 mod error;
 mod eval;
 mod filter;
 mod function;
 mod host;
+mod ion;
+mod jq;
 mod limits;
 mod nearest;
 mod parse;
@@ -22,6 +27,7 @@ mod scope;
 mod secrets;
 mod template;
 mod val;
+mod yaml;
 
 pub use catalog::{Entry, EntryKind, entries};
 pub use engine::{Engine, is_truthy, needs_rendering};

@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use crate::val::Val;
 
+/// Nothing larger is ever printed: a value that shares its parts can print as more than memory holds. Whoever prints pays
+/// afterwards, and everything above the limit of the output is an error then.
+pub(crate) const CAP: usize = 256 << 20;
+
 /// Appends what `{{ value }}` prints: nothing for null, JSON for maps and lists.
 pub(crate) fn print(value: &Val<'_>, out: &mut String) {
     match value {
@@ -31,6 +35,9 @@ pub(crate) fn json(value: &Val<'_>) -> String {
 }
 
 pub(crate) fn json_into(value: &Val<'_>, out: &mut String) {
+    if out.len() > CAP {
+        return;
+    }
     match value {
         Val::Null | Val::Lazy(_) | Val::Context(_) => out.push_str("null"),
         Val::Bool(b) => out.push_str(if *b { "true" } else { "false" }),

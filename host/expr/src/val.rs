@@ -11,7 +11,9 @@ use crate::error::{Fault, Outcome};
 use crate::scope::{Context, Lazy};
 
 /// Deepest list or map that a template can build.
-const NESTING: u16 = 100;
+const NESTING: u16 = 200;
+/// Most values inside one value that a template can build.
+const WEIGHT: usize = 4_000_000;
 
 /// A value. `'a` is the life of the scope, so reading `outputs.x.y` copies nothing.
 #[derive(Clone)]
@@ -41,6 +43,8 @@ pub enum Val<'a> {
 pub struct List<'a> {
     items: Vec<Val<'a>>,
     depth: u16,
+    /// Values inside, shared ones counted each time.
+    weight: usize,
 }
 
 /// The entries of a map and how deep it nests.
@@ -48,6 +52,8 @@ pub struct List<'a> {
 pub struct Map<'a> {
     entries: IndexMap<Cow<'a, str>, Val<'a>>,
     depth: u16,
+    /// Values inside, shared ones counted each time.
+    weight: usize,
 }
 
 impl<'a> Val<'a> {
@@ -57,13 +63,13 @@ impl<'a> Val<'a> {
     }
 
     pub(crate) fn list(items: Vec<Val<'a>>) -> Outcome<Self> {
-        let depth = nest(items.iter())?;
-        Ok(Self::List(Arc::new(List { items, depth })))
+        let (depth, weight) = nest(items.iter())?;
+        Ok(Self::List(Arc::new(List { items, depth, weight })))
     }
 
     pub(crate) fn map(entries: IndexMap<Cow<'a, str>, Val<'a>>) -> Outcome<Self> {
-        let depth = nest(entries.values())?;
-        Ok(Self::Map(Arc::new(Map { entries, depth })))
+        let (depth, weight) = nest(entries.values())?;
+        Ok(Self::Map(Arc::new(Map { entries, depth, weight })))
     }
 
     /// Takes a value over; nothing is borrowed afterwards.
@@ -75,13 +81,13 @@ impl<'a> Val<'a> {
             Value::String(s) => Val::text(s),
             Value::Array(items) => {
                 let items: Vec<_> = items.into_iter().map(Val::owned).collect();
-                let depth = deepest(items.iter()).saturating_add(1);
-                Val::List(Arc::new(List { items, depth }))
+                let (depth, weight) = measure(items.iter());
+                Val::List(Arc::new(List { items, depth, weight }))
             }
             Value::Object(entries) => {
                 let entries: IndexMap<_, _> = entries.into_iter().map(|(k, v)| (Cow::Owned(k), Val::owned(v))).collect();
-                let depth = deepest(entries.values()).saturating_add(1);
-                Val::Map(Arc::new(Map { entries, depth }))
+                let (depth, weight) = measure(entries.values());
+                Val::Map(Arc::new(Map { entries, depth, weight }))
             }
         }
     }
@@ -186,24 +192,30 @@ impl<'a> Val<'a> {
     }
 }
 
-fn deepest<'v, 'a: 'v>(values: impl Iterator<Item = &'v Val<'a>>) -> u16 {
-    values
-        .map(|value| match value {
-            Val::List(list) => list.depth,
-            Val::Map(map) => map.depth,
-            _ => 0,
-        })
-        .max()
-        .unwrap_or(0)
+/// How deep and how large a value with these parts is.
+fn measure<'v, 'a: 'v>(values: impl Iterator<Item = &'v Val<'a>>) -> (u16, usize) {
+    let (depth, weight) = values.fold((0, 1usize), |(deepest, total), value| {
+        let (depth, weight) = match value {
+            Val::List(list) => (list.depth, list.weight),
+            Val::Map(map) => (map.depth, map.weight),
+            _ => (0, 1),
+        };
+        (deepest.max(depth), total.saturating_add(weight))
+    });
+    (depth.saturating_add(1), weight)
 }
 
-/// Without this bound a loop of `set x = [x]` builds a value that nothing can print or drop.
-fn nest<'v, 'a: 'v>(values: impl Iterator<Item = &'v Val<'a>>) -> Outcome<u16> {
-    let depth = deepest(values).saturating_add(1);
+/// Without these bounds a loop of `set x = [x]` builds a value that nothing can print or drop, and one of
+/// `set x = [x, x]` a small value that prints without an end.
+fn nest<'v, 'a: 'v>(values: impl Iterator<Item = &'v Val<'a>>) -> Outcome<(u16, usize)> {
+    let (depth, weight) = measure(values);
     if depth > NESTING {
         return Err(Fault::limit(format!("lists and maps nest deeper than {NESTING} levels")));
     }
-    Ok(depth)
+    if weight > WEIGHT {
+        return Err(Fault::limit(format!("a list or map holds more than {WEIGHT} values")));
+    }
+    Ok((depth, weight))
 }
 
 pub(crate) fn int_to_json(i: i128) -> Value {
@@ -238,9 +250,27 @@ impl<'a> From<&'a Value> for Val<'a> {
     }
 }
 
-impl From<Value> for Val<'static> {
+impl From<Value> for Val<'_> {
     fn from(value: Value) -> Self {
         Self::owned(value)
+    }
+}
+
+impl<'a> From<&'a str> for Val<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<String> for Val<'_> {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<i64> for Val<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number.into())
     }
 }
 

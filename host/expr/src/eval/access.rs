@@ -11,7 +11,7 @@ use crate::scope::{Context, Lazy, Scope};
 use crate::val::Val;
 
 impl<'a> Render<'a> {
-    pub(super) fn variable(&self, name: &str) -> Outcome<Val<'a>> {
+    pub(crate) fn variable(&self, name: &str) -> Outcome<Val<'a>> {
         let here = Context { base: self.base, end: self.locals.len() };
         if let Some(value) = self.lookup(name, here, self.open) {
             return Ok(value);
@@ -59,7 +59,7 @@ impl<'a> Render<'a> {
         Inner { locals: &self.locals[self.base..], scope: self.open.then_some(self.scope), host: self.host }
     }
 
-    pub(super) fn attribute(&self, value: &Val<'a>, name: &str) -> Outcome<Val<'a>> {
+    pub(crate) fn attribute(&self, value: &Val<'a>, name: &str) -> Outcome<Val<'a>> {
         match value {
             Val::Lazy(map) => from_host(map.entry(name).map(Val::owned)).map_err(|fault| lazy_hint(fault, *map, name)),
             Val::Context(context) => self.lookup(name, *context, true).ok_or_else(|| Fault::missing(name)),
@@ -76,7 +76,7 @@ impl<'a> Render<'a> {
         }
     }
 
-    pub(super) fn index(&self, value: &Val<'a>, index: &Val<'a>) -> Outcome<Val<'a>> {
+    pub(crate) fn index(&self, value: &Val<'a>, index: &Val<'a>) -> Outcome<Val<'a>> {
         if value.is_list() {
             let at = match index {
                 Val::Int(i) => Some(*i),

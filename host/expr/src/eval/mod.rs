@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub(crate) use self::access::from_host;
 pub(crate) use self::call::{Call, Param};
 pub(crate) use self::operator::{compare, same};
 pub(crate) use self::sink::Sink;
@@ -31,15 +32,20 @@ use crate::scope::{Lazy, Scope};
 use crate::template::Template;
 use crate::val::Val;
 
+/// Deepest nesting of everything together. With it the stack of a worker thread (2 MiB) is never exhausted.
+const LEVELS: usize = 250;
+
 /// What one top-level rendering may still spend; shared with the renderings inside it.
 pub(crate) struct Budget {
     steps: Cell<u64>,
     pub(crate) depth: Cell<usize>,
+    /// Nested evaluations: what really fills the stack.
+    level: Cell<usize>,
 }
 
 impl Budget {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { steps: Cell::new(limits.steps), depth: Cell::new(0) }
+        Self { steps: Cell::new(limits.steps), depth: Cell::new(0), level: Cell::new(0) }
     }
 }
 
@@ -106,6 +112,18 @@ impl<'a> Render<'a> {
         result
     }
 
+    /// One more level on the stack.
+    pub(crate) fn nested<T>(&mut self, run: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        let level = self.budget.level.get();
+        if level >= LEVELS {
+            return Err(Fault::limit(format!("expressions, tags and macros nest deeper than {LEVELS} levels in all")));
+        }
+        self.budget.level.set(level + 1);
+        let result = run(self);
+        self.budget.level.set(level);
+        result
+    }
+
     /// A text value, paid for.
     pub(crate) fn text(&self, text: String) -> Outcome<Val<'a>> {
         self.charge_bytes(text.len())?;
@@ -114,7 +132,7 @@ impl<'a> Render<'a> {
 
     pub(crate) fn eval(&mut self, expr: &'a Expr) -> Outcome<Val<'a>> {
         self.charge(1)?;
-        self.kind(&expr.kind, expr).map_err(|fault| fault.at(&expr.span))
+        self.nested(|render| render.kind(&expr.kind, expr)).map_err(|fault| fault.at(&expr.span))
     }
 
     fn kind(&mut self, kind: &'a Kind, expr: &'a Expr) -> Outcome<Val<'a>> {

@@ -13,7 +13,7 @@ use crate::val::Val;
 impl<'a> Render<'a> {
     pub(crate) fn nodes(&mut self, nodes: &'a [Node], out: &mut Sink<'a>) -> Outcome<()> {
         for node in nodes {
-            self.node(node, out)?;
+            self.nested(|render| render.node(node, out))?;
             if out.len() > self.limits().output {
                 self.charge_bytes(out.len())?;
             }

@@ -1,6 +1,9 @@
 //! The filters: `value | name(args)`.
 
 mod collection;
+mod date;
+mod encode;
+mod number;
 pub(crate) mod regex;
 mod text;
 
@@ -46,7 +49,7 @@ impl Filter {
     }
 }
 
-static TABLES: [&[Filter]; 3] = [text::FILTERS, regex::FILTERS, collection::FILTERS];
+static TABLES: [&[Filter]; 6] = [text::FILTERS, regex::FILTERS, collection::FILTERS, encode::FILTERS, number::FILTERS, date::FILTERS];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Filter>> = LazyLock::new(|| all().map(|filter| (filter.name, filter)).collect());
 

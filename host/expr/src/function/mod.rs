@@ -1,6 +1,10 @@
 //! The functions: `name(args)`.
 
 mod basic;
+mod data;
+mod date;
+mod random;
+mod service;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -31,7 +35,7 @@ impl Function {
     }
 }
 
-static TABLES: [&[Function]; 1] = [basic::FUNCTIONS];
+static TABLES: [&[Function]; 5] = [basic::FUNCTIONS, data::FUNCTIONS, date::FUNCTIONS, random::FUNCTIONS, service::FUNCTIONS];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| all().map(|function| (function.name, function)).collect());
