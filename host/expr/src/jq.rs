@@ -12,6 +12,7 @@ use jaq_json::{Num, Val as Jq};
 
 use crate::error::{Fault, Outcome};
 use crate::eval::Render;
+use crate::limits::Limits;
 use crate::print;
 use crate::val::Val;
 
@@ -24,6 +25,8 @@ const LONGEST: usize = 64 << 10;
 const NESTING: usize = 60;
 /// Most words that open something without a bracket.
 const WORDS: usize = 500;
+/// One program may take this part of the steps of a rendering: a step of jq is a larger one.
+const SHARE: u64 = 10;
 const RESULT_NESTING: usize = 150;
 /// The stack that a program recurses on; only what is used of it is ever backed by memory.
 const STACK: usize = 128 << 20;
@@ -36,11 +39,11 @@ pub(crate) fn run<'a>(render: &Render<'a>, input: &Val<'a>, program: &str) -> Ou
         None => print::json(input),
     };
     render.charge_bytes(text.len())?;
-    let largest = render.limits().output;
+    let limits = render.limits();
     // Its own thread, for its own stack: recursion in a program must not take the host down.
     let results = std::thread::scope(|scope| {
         let worker = std::thread::Builder::new().name("jq".to_owned()).stack_size(STACK);
-        let handle = worker.spawn_scoped(scope, || execute(&text, program, largest));
+        let handle = worker.spawn_scoped(scope, || execute(&text, program, limits));
         match handle.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(results)) => results,
             Ok(Err(_)) => Err(Fault::value(format!("the jq program `{program}` failed in the interpreter"))),
@@ -74,8 +77,8 @@ fn check(program: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn execute(input: &str, program: &str, largest: usize) -> Outcome<Vec<Val<'static>>> {
-    bound::start();
+fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'static>>> {
+    bound::start(limits.steps / SHARE);
     let input =
         jaq_json::read::parse_single(input.as_bytes()).map_err(|error| Fault::value(format!("the input of jq is not JSON: {error}")))?;
     let main = load::parse(program, |parser| parser.term())
@@ -100,7 +103,7 @@ fn execute(input: &str, program: &str, largest: usize) -> Outcome<Vec<Val<'stati
             Some(reason) => Fault::limit(format!("the jq program `{program}` {reason}")),
             None => Fault::value(format!("the jq program `{program}` failed: {error}")),
         })?;
-        results.push(read(&value, 0, &mut size, largest)?);
+        results.push(read(&value, 0, &mut size, limits.output)?);
     }
     Ok(results)
 }

@@ -17,6 +17,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { output: 64 << 20, steps: 20_000_000, depth: 32, range: 1_000_000, renderings: 100 }
+        Self { output: 64 << 20, steps: 10_000_000, depth: 32, range: 1_000_000, renderings: 100 }
     }
 }

@@ -15,7 +15,7 @@ mod tags;
 use serde_json::{Value, json};
 
 use self::fake::Fake;
-use crate::{Engine, Overlay};
+use crate::{Engine, Limits, Overlay};
 
 fn context() -> Value {
     json!({
@@ -33,7 +33,9 @@ fn context() -> Value {
 fn render(template: &str) -> String {
     let (context, fake) = (context(), Fake::default());
     let scope = Overlay::on(&context).with_host(&fake);
-    Engine::default().render(template, &scope).unwrap_or_else(|error| format!("{}: {error}", error.code()))
+    // Fewer than the usual steps: tests are not optimized.
+    let engine = Engine::new(Limits { steps: 500_000, ..Limits::default() });
+    engine.render(template, &scope).unwrap_or_else(|error| format!("{}: {error}", error.code()))
 }
 
 fn typed(template: &str) -> Value {

@@ -191,7 +191,7 @@ fn pad(indent: usize, out: &mut String) {
 }
 
 fn text(string: &str, indent: usize, out: &mut String) {
-    let lines = string.contains('\n') && !string.starts_with([' ', '\n', '\t']) && !string.contains(['\r', '\u{0}']);
+    let lines = string.contains('\n') && !string.starts_with([' ', '\n', '\t']) && !string.chars().any(|c| c != '\n' && is_special(c));
     if lines {
         let body = string.strip_suffix('\n');
         out.push_str(match body {
@@ -209,7 +209,24 @@ fn text(string: &str, indent: usize, out: &mut String) {
     } else if is_plain(string) {
         out.push_str(string);
     } else {
-        print::quoted(string, out);
+        quoted(string, out);
+    }
+}
+
+/// Characters that YAML text must not hold as they are, or that end a line there.
+fn is_special(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+fn quoted(string: &str, out: &mut String) {
+    let mut json = String::with_capacity(string.len() + 2);
+    print::quoted(string, &mut json);
+    for c in json.chars() {
+        if is_special(c) {
+            out.push_str(&format!("\\u{:04x}", c as u32));
+        } else {
+            out.push(c);
+        }
     }
 }
 
@@ -226,6 +243,6 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(": ")
         && !text.contains(" #")
         && !text.ends_with(':')
-        && !text.chars().any(char::is_control)
-        && !matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | "-.inf" | ".nan")
+        && !text.chars().any(is_special)
+        && !matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | ".inf" | "-.inf" | ".nan")
 }

@@ -13,7 +13,6 @@ use jaq_json::Val as Jq;
 
 use super::{Data, STACK};
 
-const STEPS: u64 = 2_000_000;
 /// Largest text or array that one operation may make.
 const LARGEST: usize = 64 << 20;
 /// Deepest value: dropping one recurses.
@@ -34,8 +33,8 @@ fn here() -> usize {
 }
 
 /// Begins the bounds of one program; it must run on this thread.
-pub(super) fn start() {
-    LEFT.set(STEPS);
+pub(super) fn start(steps: u64) {
+    LEFT.set(steps);
     BOTTOM.set(here());
     SPENT.set(None);
 }
@@ -51,6 +50,10 @@ fn stop(reason: &'static str) -> Error<Jq> {
 }
 
 fn step() -> Result<(), Error<Jq>> {
+    // A program that catches the error must not go on.
+    if let Some(reason) = SPENT.get() {
+        return Err(Error::str(reason));
+    }
     if BOTTOM.get().abs_diff(here()) > USABLE {
         return Err(stop("recurses too deep"));
     }

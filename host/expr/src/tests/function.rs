@@ -23,7 +23,7 @@ const ROWS: &[(&str, &str)] = &[
     ("{{ read('kestra:///x.txt') }}", "<kestra:///x.txt>"),
     (
         "{{ render(vars.twice) }} {{ renderOnce(vars.twice) }} {{ render(vars.twice, recursive=false) }}",
-        "Ada! {{ vars.template }} {{ vars.template }}",
+        "Ada! {{ inputs.name }}! {{ inputs.name }}!",
     ),
     ("{{ render({'{{ inputs.n }}': ['{{ inputs.name }}', 1]}) }}", "{\"3\":[\"Ada\",1]}"),
     ("{% set local = 5 %}{{ render('{{ local }}') }}", "5"),
