@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::catalog::document;
 use crate::fields::Fields;
+use crate::flow::Strictness;
 use crate::node::Node;
 use crate::path::Path;
+use crate::property::Kind;
+use crate::property::check::Checker;
 use crate::source::Span;
 use crate::violation::{Violation, Violations};
 
@@ -25,42 +29,34 @@ pub struct DefaultEntry {
 impl DefaultEntry {
     /// Reads the entries of a list, such as the host's configuration has.
     pub fn read_list(list: &Node, path: &Path<'_>, found: &mut Violations) -> Vec<Self> {
-        let Some(items) = list.as_seq() else {
-            let message = format!("expected a list of `{{type, values, forced}}`, found {}", list.describe());
-            found.push(Violation::error("defaults::not_a_list", path, list.span, message));
-            return Vec::new();
-        };
-        let entries = items.iter().enumerate();
-        entries.filter_map(|(index, item)| Self::read(item, &path.index(index), found)).collect()
+        let mut checker = Checker::new(Strictness::Strict);
+        checker.value(list, path, Kind::List(&Kind::Object(document::DEFAULT_ENTRY)), false);
+        found.extend(checker.found);
+        check_empty_values(list, path, found);
+        list.as_seq().unwrap_or_default().iter().filter_map(Self::read).collect()
     }
 
-    fn read(item: &Node, path: &Path<'_>, found: &mut Violations) -> Option<Self> {
+    fn read(item: &Node) -> Option<Self> {
         let fields = Fields::new(item);
-        let type_name = fields.text(&["type"]);
-        if type_name.is_none() {
-            let message = "a default needs the `type` that it is for";
-            found.push(
-                Violation::error("defaults::missing_type", path, item.span, message).with_help("add `type: io.kestra.plugin.scripts`"),
-            );
+        Some(Self {
+            type_name: fields.text(&["type"])?,
+            forced: fields.flag(&["forced"]).unwrap_or(false),
+            values: fields.node(&["values"]).filter(|values| values.as_map().is_some())?.clone(),
+            span: item.span,
+        })
+    }
+}
+
+/// A default that sets nothing is a mistake; spec 1.3.
+pub(crate) fn check_empty_values(list: &Node, path: &Path<'_>, found: &mut Violations) {
+    for (index, item) in list.as_seq().unwrap_or_default().iter().enumerate() {
+        let Some(values) = item.get("values").and_then(Node::as_map) else { continue };
+        let entry = path.index(index);
+        for (key, value) in values.iter().filter(|(_, entry)| entry.value.is_null()) {
+            let message = format!("the default of `{key}` is empty");
+            let violation = Violation::error("defaults::null_value", &entry.key("values").key(key), value.key_span, message);
+            found.push(violation.with_help("give it a value or remove the line"));
         }
-        let values = fields.node(&["values"]).filter(|values| values.as_map().is_some());
-        match values.and_then(Node::as_map) {
-            None => {
-                let message = "a default needs `values`, a map of properties";
-                found.push(Violation::error("defaults::missing_values", path, item.span, message));
-            }
-            Some(map) => {
-                for (key, entry) in map.iter().filter(|(_, entry)| entry.value.is_null()) {
-                    let message = format!("the default of `{key}` is empty");
-                    let at = path.key("values");
-                    found.push(
-                        Violation::error("defaults::null_value", &at.key(key), entry.key_span, message)
-                            .with_help("give it a value or remove the line"),
-                    );
-                }
-            }
-        }
-        Some(Self { type_name: type_name?, forced: fields.flag(&["forced"]).unwrap_or(false), values: values?.clone(), span: item.span })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::catalog;
+use crate::defaults::{DEFAULTS_PROPERTIES, check_empty_values};
 use crate::flow::{Flow, Strictness};
 use crate::label::check_system_labels;
 use crate::node::{Node, Value};
@@ -35,6 +36,11 @@ pub(crate) fn check_flow(node: &Node, flow: &Flow, strictness: Strictness) -> Vi
     input::check(node.get("inputs"), &Path::Root.key("inputs"), &mut found);
     input::check_prefixes("output", &ids(node.get("outputs")), &Path::Root.key("outputs"), &mut found);
     triggers(node.get("triggers"), &mut found);
+    for name in DEFAULTS_PROPERTIES {
+        if let Some(list) = node.get(name) {
+            check_empty_values(list, &Path::Root.key(name), &mut found);
+        }
+    }
     renamed_types(node, &Path::Root, &mut found);
     found.sort();
     found

@@ -105,9 +105,17 @@ impl Violations {
         })
     }
 
-    /// Reading order; findings of one place keep theirs.
+    /// Reading order; findings of one place keep theirs, and what was found twice is told once.
     pub fn sort(&mut self) {
         self.0.sort_by_key(|violation| (violation.span.source, violation.span.start));
+        let mut kept: Vec<Violation> = Vec::with_capacity(self.0.len());
+        for violation in self.0.drain(..) {
+            let here = kept.iter().rev().take_while(|known| known.span.start == violation.span.start);
+            if !here.into_iter().any(|known| *known == violation) {
+                kept.push(violation);
+            }
+        }
+        self.0 = kept;
     }
 }
 

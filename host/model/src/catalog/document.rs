@@ -89,10 +89,12 @@ pub const FLOW: &[Property] = &[
     property("policyRefs", Any, "Accepted without effect."),
 ];
 
-const DEFAULT_ENTRY: &[Property] = &[
+/// Spec 6.1.
+pub const DEFAULT_ENTRY: &[Property] = &[
     property("type", Text, "A type, or the beginning of one: `io.kestra.plugin.scripts` is every script task.").required(),
     property("forced", Flag, "Wins over what the task itself says.").default("false").literal(),
     property("values", Map, "The properties to set.").required(),
+    property("ref", Text, "A name under which plugins ask for these values with `pluginDefaultsRef`.").literal(),
 ];
 
 pub const OUTPUT: &[Property] = &[

@@ -454,9 +454,23 @@ fn defaults_are_read_before_the_flow_6_1() {
     let read: Vec<_> = entries.iter().map(|entry| (&*entry.type_name, entry.forced)).collect();
     assert_eq!(read, [("a", false), ("b", true)]);
     insta::assert_snapshot!(found.display(&sources).to_string(), @r#"
+        flow.yaml:5:3: pluginDefaults[1].type: `pluginDefaults[1]` needs `type`
+        flow.yaml:6:3: pluginDefaults[2].values: `pluginDefaults[2]` needs `values`
         flow.yaml:4:36: pluginDefaults[0].values.y: the default of `y` is empty
-        flow.yaml:5:3: pluginDefaults[1]: a default needs the `type` that it is for
-        flow.yaml:6:3: pluginDefaults[2]: a default needs `values`, a map of properties
+        "#);
+}
+
+#[test]
+fn a_broken_default_is_told_once_when_both_readers_find_it_1_3() {
+    let mut sources = Sources::new();
+    let source = sources.add("flow.yaml", with("pluginDefaults: [{values: {x: }}]"));
+    let root = yaml::parse(&sources, source).unwrap().root;
+    let (_, mut found) = crate::read_defaults(&root);
+    found.extend(Flow::from_node(&root).1);
+    found.sort();
+    insta::assert_snapshot!(found.display(&sources).to_string(), @r#"
+        flow.yaml:4:18: pluginDefaults[0].type: `pluginDefaults[0]` needs `type`
+        flow.yaml:4:28: pluginDefaults[0].values.x: the default of `x` is empty
         "#);
 }
 
