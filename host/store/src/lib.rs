@@ -5,4 +5,7 @@
 
 pub mod journal;
 pub mod logs;
+pub mod masking;
+pub mod secrets;
+pub mod storage;
 pub mod workdir;
