@@ -1,7 +1,30 @@
 //! What to run next, and running it.
+//!
+//! [`load`] turns a text into a flow that can run, [`core`] decides what happens, [`Engine`] makes it happen: one task per
+//! execution feeds events to the core and performs its effects.
 
 #![forbid(unsafe_code)]
 
+mod actor;
+mod attempt;
 pub mod capture;
+pub mod config;
+mod context;
 pub mod core;
+mod engine;
+pub mod load;
+mod masker;
+pub mod notice;
+mod preview;
 pub mod process;
+mod random;
+mod script;
+mod services;
+mod task;
+
+pub use config::Config;
+pub use engine::{Engine, Handle, Options, Refused, Submission, built_in};
+pub use load::Loaded;
+pub use notice::{Notice, Observer, TaskTag, Unobserved};
+pub use preview::TaskPreview;
+pub use services::Secrets;

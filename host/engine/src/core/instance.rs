@@ -43,7 +43,7 @@ pub struct Instance {
     /// `execution.Exit` decided the end.
     pub(super) exit: Option<State>,
     /// What expressions see as `outputs`.
-    outputs: JsonMap,
+    outputs: Json,
     ids: HashMap<Arc<str>, RunIx>,
     pub(super) now: Timestamp,
     pub(super) effects: Vec<Effect>,
@@ -60,7 +60,7 @@ impl Instance {
             groups: Vec::new(),
             killing: false,
             exit: None,
-            outputs: JsonMap::new(),
+            outputs: Json::Object(JsonMap::new()),
             ids: HashMap::new(),
             now,
             effects: Vec::new(),
@@ -76,7 +76,7 @@ impl Instance {
     }
 
     /// What expressions see as `outputs`: by task id, with one more level per enclosing loop value.
-    pub fn outputs(&self) -> &JsonMap {
+    pub fn outputs(&self) -> &Json {
         &self.outputs
     }
 
@@ -294,13 +294,10 @@ impl Instance {
             return;
         }
         let document = &mut self.execution.task_run_list[run];
-        let mut at = self.outputs.entry(document.task_id.to_string()).or_insert_with(|| Json::Object(JsonMap::new()));
-        for value in self.runs[run].values.iter() {
-            if !at.is_object() {
-                *at = Json::Object(JsonMap::new());
-            }
+        let mut at = &mut self.outputs;
+        for key in std::iter::once(&document.task_id).chain(self.runs[run].values.iter()) {
             let Some(map) = at.as_object_mut() else { return };
-            at = map.entry(value.to_string()).or_insert_with(|| Json::Object(JsonMap::new()));
+            at = map.entry(key.to_string()).or_insert_with(|| Json::Object(JsonMap::new()));
         }
         *at = Json::Object(outputs.clone());
         document.outputs = Arc::new(outputs);

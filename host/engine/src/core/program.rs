@@ -66,6 +66,15 @@ impl Program {
         &self.defs[task]
     }
 
+    /// How many tasks there are, at any depth.
+    pub fn len(&self) -> usize {
+        self.defs.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.defs.is_empty()
+    }
+
     pub fn list_of(&self, list: ListIx) -> &[TaskIx] {
         &self.lists[list]
     }

@@ -1,0 +1,364 @@
+//! The thin shell around the pure core: one task per execution that performs effects and feeds events back.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use switchyard_model::{Execution, JsonMap, Level, State, TaskKind};
+use switchyard_plugin_api::{CancelReason, Error};
+use switchyard_store::{
+    journal::{Record, Summary, Write},
+    logs::ExecutionLog,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    attempt::{Attempt, Cancel, TaskLog, working_dir},
+    context::{Fixed, RunScope},
+    core::{Ask, Decision, Effect, Event, Instance, RunIx, TaskEnd, TimerKind},
+    engine::Shared,
+    load::{Prepared, Work},
+    notice::{Notice, TaskTag},
+    script::{Preparation, prepare},
+    services::Services,
+    task::{Done, Rendering, decide, duration},
+};
+
+/// What reaches an execution from outside.
+pub enum Message {
+    Event(Event),
+}
+
+/// One execution being run.
+pub struct Actor {
+    shared: Arc<Shared>,
+    flow: Arc<Prepared>,
+    logs: ExecutionLog,
+    instance: Instance,
+    services: Arc<Services>,
+    fixed: Fixed,
+    outbox: mpsc::UnboundedSender<Message>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    /// Attempts in the hands of runners.
+    running: HashMap<RunIx, Cancel>,
+    writes: Vec<Write>,
+    records: u32,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        flow: Arc<Prepared>,
+        execution: Execution,
+        logs: ExecutionLog,
+        outbox: mpsc::UnboundedSender<Message>,
+        inbox: mpsc::UnboundedReceiver<Message>,
+    ) -> Self {
+        let services = Arc::new(Services::new(Arc::clone(&shared.secrets)));
+        shared.conceal_inputs(&flow, &execution, &services);
+        let instance = Instance::new(Arc::clone(&flow.program), execution);
+        let fixed = Fixed::new(&instance, Arc::clone(&shared.context));
+        Self { shared, flow, logs, instance, services, fixed, outbox, inbox, running: HashMap::new(), writes: Vec::new(), records: 0 }
+    }
+
+    /// Runs to the end.
+    pub async fn run(mut self) -> Execution {
+        self.announce();
+        self.apply(Event::Begin);
+        while !self.instance.is_complete() {
+            let Some(Message::Event(event)) = self.inbox.recv().await else { break };
+            self.apply(event);
+            // Whatever else has arrived shares one write to the journal.
+            while let Ok(Message::Event(event)) = self.inbox.try_recv() {
+                if self.instance.is_complete() {
+                    break;
+                }
+                self.apply(event);
+            }
+            self.write();
+        }
+        self.summarize(true);
+        let ticket = self.shared.journal.commit(std::mem::take(&mut self.writes));
+        if let Err(error) = ticket.await {
+            tracing::error!(execution = %self.instance.execution().id, %error, "the journal could not keep the end of an execution");
+        }
+        self.logs.end();
+        self.instance.execution().clone()
+    }
+
+    /// The first record: everything needed to begin again from nothing.
+    fn announce(&mut self) {
+        let execution = self.instance.execution();
+        let payload = serde_json::to_vec(&serde_json::json!({ "execution": execution, "flow": *self.flow.text }));
+        let record = Record { execution_id: execution.id.to_string(), seq: self.records, kind: "created".into(), payload: payload.unwrap_or_default() };
+        self.records += 1;
+        self.writes.push(Write::Record(record));
+        self.summarize(false);
+        self.notify_execution(State::Created, self.instance.execution().state.start_date());
+    }
+
+    fn summarize(&mut self, finished: bool) {
+        let execution = self.instance.execution();
+        self.writes.push(Write::Summary(Summary {
+            id: execution.id.to_string(),
+            namespace: execution.namespace.to_string(),
+            flow_id: execution.flow_id.to_string(),
+            state: execution.state.current().name().to_owned(),
+            finished,
+            created: execution.state.start_date().as_millisecond(),
+            updated: Timestamp::now().as_millisecond(),
+            document: finished.then(|| serde_json::to_vec(execution).unwrap_or_default()),
+        }));
+    }
+
+    fn write(&mut self) {
+        if !self.writes.is_empty() {
+            self.shared.journal.commit_detached(std::mem::take(&mut self.writes));
+        }
+    }
+
+    /// Applies an event and all that follows from it at once.
+    fn apply(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = Timestamp::now();
+            self.record(now, &event);
+            for effect in self.instance.apply(now, event) {
+                self.perform(effect, now, &mut events);
+            }
+        }
+    }
+
+    fn record(&mut self, now: Timestamp, event: &Event) {
+        let execution_id = self.instance.execution().id.to_string();
+        match serde_json::to_vec(&(now, event)) {
+            Ok(payload) => {
+                self.writes.push(Write::Record(Record { execution_id, seq: self.records, kind: "event".into(), payload }));
+                self.records += 1;
+            }
+            Err(error) => tracing::error!(execution = %execution_id, %error, "an event cannot be written as JSON"),
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, now: Timestamp, events: &mut VecDeque<Event>) {
+        match effect {
+            Effect::Start { run } => self.start(run, events),
+            Effect::Ask { run, ask } => {
+                let decision = self.decide(run, ask, now);
+                events.push_back(Event::Decided { run, decision });
+            }
+            Effect::Timer { run, kind, at } => self.timer(run, kind, at, now),
+            Effect::Stop { run } => match self.running.get(&run) {
+                Some(cancel) => cancel.request(CancelReason::Kill, self.shared.grace),
+                None => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Killed) }),
+            },
+            Effect::RenderOutputs => {
+                let event = self.flow_outputs();
+                events.push_back(event);
+            }
+            Effect::NewExecution => tracing::warn!(execution = %self.instance.execution().id, "CREATE_NEW_EXECUTION is not supported yet"),
+            Effect::Changed { run: None, state } => {
+                if state.is_terminal() || matches!(state, State::Paused | State::Killing) {
+                    self.summarize(false);
+                }
+                self.notify_execution(state, now);
+            }
+            Effect::Changed { run: Some(run), state } => {
+                if state.is_terminal() {
+                    self.running.remove(&run);
+                }
+                let tag = self.tag(run);
+                let flowable = !matches!(self.instance.program().def(self.instance.task_of(run)).task.kind, TaskKind::Runnable);
+                self.shared.observer.notice(&Notice::Task { task: &tag, state, at: now, flowable });
+            }
+            Effect::Complete => {}
+        }
+    }
+
+    fn notify_execution(&self, state: State, at: Timestamp) {
+        self.shared.observer.notice(&Notice::Execution { execution: &self.instance.execution().id, state, at });
+    }
+
+    fn tag(&self, run: RunIx) -> TaskTag {
+        let document = self.instance.task_run(run);
+        let depth = std::iter::successors(self.instance.parent_of(run), |run| self.instance.parent_of(*run)).count();
+        TaskTag {
+            execution: Arc::clone(&document.execution_id),
+            task_id: Arc::clone(&document.task_id),
+            taskrun_id: Arc::clone(&document.id),
+            value: document.value.clone(),
+            depth,
+        }
+    }
+
+    fn decide(&self, run: RunIx, ask: Ask, now: Timestamp) -> Decision {
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let rendering = Rendering { expr: &self.shared.expr, scope: &scope, now };
+        decide(&self.instance, run, ask, &rendering).unwrap_or_else(|error| {
+            self.log(run).error(&error);
+            Decision::Fail
+        })
+    }
+
+    fn timer(&self, run: RunIx, kind: TimerKind, at: Timestamp, now: Timestamp) {
+        let wait = std::time::Duration::try_from(at.duration_since(now)).unwrap_or_default();
+        let outbox = self.outbox.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            // The execution may be over.
+            let _ = outbox.send(Message::Event(Event::Timer { run, kind }));
+        });
+    }
+
+    fn flow_outputs(&self) -> Event {
+        let scope = RunScope::new(&self.instance, None, &self.fixed, &*self.services);
+        let mut outputs = JsonMap::new();
+        for output in &self.instance.program().flow.outputs {
+            match self.shared.expr.render_value_typed(&output.value.to_json(), &scope) {
+                Ok(value) => {
+                    outputs.insert(output.id.to_string(), value);
+                }
+                Err(error) => {
+                    tracing::error!(execution = %self.instance.execution().id, output = %output.id, %error, "the flow's outputs could not be rendered");
+                    return Event::Outputs { outputs: None, failed: true };
+                }
+            }
+        }
+        Event::Outputs { outputs: Some(outputs), failed: false }
+    }
+
+    fn log(&self, run: RunIx) -> TaskLog {
+        let attempt = self.instance.task_run(run).attempts.len();
+        let minimum = self.instance.program().def(self.instance.task_of(run)).task.common.log_level;
+        TaskLog::new(&self.logs, &self.shared.observer, self.tag(run), attempt, minimum, &self.services.seen())
+    }
+
+    /// Takes a runnable task up: core tasks are done here and now, others go to their runner.
+    fn start(&mut self, run: RunIx, events: &mut VecDeque<Event>) {
+        match self.begin(run) {
+            Ok(Begun::Skipped) => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Skipped) }),
+            Ok(Begun::Done(done)) => self.finish_core(run, *done, events),
+            Ok(Begun::Attempt(attempt)) => {
+                self.running.insert(run, attempt.cancel());
+                let outbox = self.outbox.clone();
+                tokio::spawn(attempt.run(run, outbox));
+            }
+            Err(error) => {
+                self.log(run).error(&error);
+                events.push_back(Event::Started { run });
+                events.push_back(Event::Ended { run, end: TaskEnd { random: crate::random::unit(), ..TaskEnd::state(State::Failed) } });
+            }
+        }
+    }
+
+    fn begin(&self, run: RunIx) -> Result<Begun, Error> {
+        let number = self.instance.task_of(run);
+        let task = &self.instance.program().def(number).task;
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let expr = &self.shared.expr;
+        if let Some(condition) = &task.common.run_if {
+            if !expr.render_condition(condition, &scope).map_err(|error| crate::task::unrendered(&error))? {
+                return Ok(Begun::Skipped);
+            }
+        }
+        let facts = self.flow.facts(number, &self.shared.registry);
+        let (component, plugin) = match &facts.work {
+            Work::Core(core) => {
+                let done = core.run(&facts.properties, &self.instance.execution().variables, expr, &scope)?;
+                return Ok(Begun::Done(Box::new(done)));
+            }
+            Work::Plugin { component, task } => (component, task),
+            Work::Subflow => {
+                return Err(Error::user("flow::unsupported_type", format!("`{}` is not supported yet", task.type_name)));
+            }
+            Work::Unknown(error) => return Err(error.clone()),
+        };
+        let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
+        let document = self.instance.task_run(run);
+        let attempt = document.attempts.len();
+        let prepared = prepare(&Preparation {
+            registry: &self.shared.registry,
+            config: &self.shared.config,
+            expr,
+            scope: &scope,
+            run: document,
+            attempt,
+            properties: &facts.properties,
+            component,
+            task: plugin,
+            working_dir: working_dir(&self.shared.work_root, &document.id, attempt),
+            shared: false,
+            timeout_ms: timeout.and_then(|timeout| u64::try_from(timeout.as_millis()).ok()),
+        })?;
+        let log = self.log(run);
+        for warning in &prepared.warnings {
+            log.message(Level::Warn, warning);
+        }
+        Ok(Begun::Attempt(Box::new(Attempt::new(Arc::clone(&self.shared), prepared, Arc::clone(plugin), component.planned, timeout, log))))
+    }
+
+    fn finish_core(&mut self, run: RunIx, done: Done, events: &mut VecDeque<Event>) {
+        let mut state = State::Success;
+        if !done.lines.is_empty() || done.failure.is_some() {
+            let log = self.log(run);
+            for line in &done.lines {
+                log.message(line.level, &line.text);
+            }
+            if let Some(failure) = &done.failure {
+                log.message(Level::Error, failure);
+                state = State::Failed;
+            }
+        }
+        events.push_back(Event::Started { run });
+        if !done.labels.is_empty() || done.variables.is_some() {
+            events.push_back(Event::Change { labels: done.labels, variables: done.variables });
+            // The next expression has to see them.
+            self.fixed.values.clear();
+        }
+        let end = TaskEnd { state: Some(state), outputs: done.outputs, exit: done.exit, random: crate::random::unit() };
+        match done.sleep {
+            None => events.push_back(Event::Ended { run, end }),
+            Some(sleep) => {
+                let cancel = Cancel::default();
+                let watched = cancel.clone();
+                self.running.insert(run, cancel);
+                let outbox = self.outbox.clone();
+                tokio::spawn(async move {
+                    let end = tokio::select! {
+                        () = tokio::time::sleep(sleep) => end,
+                        _ = watched.requested() => TaskEnd::state(State::Killed),
+                    };
+                    let _ = outbox.send(Message::Event(Event::Ended { run, end }));
+                });
+            }
+        }
+        if self.fixed.values.is_empty() {
+            self.fixed_later(events);
+        }
+    }
+
+    /// Applies what a task changed, then makes the variables anew.
+    fn fixed_later(&mut self, events: &mut VecDeque<Event>) {
+        let now = Timestamp::now();
+        let changes: Vec<Event> = {
+            let (changes, rest): (Vec<Event>, Vec<Event>) = events.drain(..).partition(|event| matches!(event, Event::Change { .. }));
+            events.extend(rest);
+            changes
+        };
+        for change in changes {
+            self.record(now, &change);
+            // A change has no effects.
+            self.instance.apply(now, change);
+        }
+        self.fixed = Fixed::new(&self.instance, Arc::clone(&self.shared.context));
+    }
+}
+
+enum Begun {
+    Skipped,
+    Done(Box<Done>),
+    Attempt(Box<Attempt>),
+}
+

@@ -1,0 +1,173 @@
+//! The host's side of one attempt: takes what the runner reports.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value as Json};
+use switchyard_plugin_api::{
+    BoxFuture, Cancellation, Context, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, Plan,
+};
+use switchyard_store::workdir::WorkDir;
+
+use super::{cancel::Cancel, log::TaskLog};
+use crate::{
+    capture::{Capture, LogSink},
+    engine::Shared,
+    script::{Prepared, apply},
+};
+
+/// What an attempt leaves behind besides files.
+#[derive(Debug, Default)]
+pub struct Captured {
+    /// Values of `::{"outputs":…}::` lines.
+    pub vars: Map<String, Json>,
+    /// Facts the runner reported early.
+    pub details: Map<String, Json>,
+}
+
+pub struct AttemptContext {
+    shared: Arc<Shared>,
+    log: TaskLog,
+    cancel: Cancel,
+    capture: Mutex<Option<Capture<Sink>>>,
+    details: Mutex<Map<String, Json>>,
+    key: String,
+    plans: Plans,
+}
+
+/// Where a capture's text and events go.
+struct Sink(TaskLog);
+
+impl LogSink for Sink {
+    fn append(&mut self, stream: LogStream, level: ReportedLevel, time: i64, bytes: &[u8]) {
+        self.0.stream(stream, level_of(level), time, bytes);
+    }
+
+    fn event(&mut self, time: i64, event: Event) {
+        match event {
+            // Masked by the capture.
+            Event::Message { level, message } => self.0.message_at(level_of(level), time, message.as_bytes()),
+            Event::Metric(metric) => measured(&self.0, &metric),
+            _ => {}
+        }
+    }
+}
+
+fn measured(log: &TaskLog, metric: &Metric) {
+    tracing::debug!(taskrun = %log.tag().taskrun_id, name = %metric.name, value = metric.value, "metric");
+}
+
+/// What is needed to run plans for a task that does its work itself.
+struct Plans {
+    runner: Arc<dyn switchyard_plugin_api::DynTaskRunner>,
+    request: switchyard_plugin_api::RunRequest,
+    paths: switchyard_plugin_api::Paths,
+    directory: WorkDir,
+}
+
+impl AttemptContext {
+    pub fn new(shared: Arc<Shared>, log: TaskLog, cancel: Cancel, prepared: &Prepared, directory: &WorkDir) -> Arc<Self> {
+        let capture = Capture::new(Sink(log.clone()), Arc::new(log.masker().clone()));
+        Arc::new(Self {
+            shared,
+            key: prepared.request.task.key.clone(),
+            log,
+            cancel,
+            capture: Mutex::new(Some(capture)),
+            details: Mutex::default(),
+            plans: Plans {
+                runner: Arc::clone(&prepared.runner),
+                request: prepared.request.clone(),
+                paths: prepared.plan.paths.clone(),
+                directory: directory.clone(),
+            },
+        })
+    }
+
+    /// The streams are over; what a runner still writes afterwards is lost with its process.
+    pub fn close(&self) -> Captured {
+        let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let vars = capture.map(Capture::finish).unwrap_or_default();
+        self.log.end();
+        Captured { vars, details: std::mem::take(&mut self.details.lock().unwrap_or_else(PoisonError::into_inner)) }
+    }
+
+    async fn run_plan(self: Arc<Self>, plan: Plan) -> Result<Json, Error> {
+        let mut request = self.plans.request.clone();
+        for file in apply(&mut request, plan, &self.plans.paths) {
+            let mode = if file.executable { switchyard_store::workdir::FileMode::Executable } else { switchyard_store::workdir::FileMode::Plain };
+            self.plans.directory.write(&file.path, file.content.as_bytes(), mode).map_err(|e| super::staging::plain(&e))?;
+        }
+        let runner = Arc::clone(&self.plans.runner);
+        let outcome = runner.run(request, Context::new(Arc::new(Shareable(self)))).await?;
+        serde_json::to_value(outcome).map_err(|e| Error::new(switchyard_plugin_api::ErrorKind::Internal, "host::not_json", e.to_string()))
+    }
+}
+
+/// Plans need the context itself as the runner's context; the trait only has `&self`.
+pub struct Shareable(pub Arc<AttemptContext>);
+
+impl HostContext for Shareable {
+    fn try_write_log(&self, stream: LogStream, time: i64, bytes: &[u8]) -> bool {
+        // Written through at once: the runner waits as long as the disk needs, so memory stays bounded.
+        if let Some(capture) = &mut *self.0.capture.lock().unwrap_or_else(PoisonError::into_inner) {
+            let time = if time == 0 { super::log::now() } else { time };
+            capture.push(stream, time, bytes);
+        }
+        true
+    }
+
+    fn log_ready(&self) -> BoxFuture<()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn notify(&self, event: Event) {
+        match event {
+            Event::Phase { phase } => self.0.log.phase(phase),
+            Event::Progress(progress) => self.0.log.progress(&progress),
+            Event::Message { level, message } => self.0.log.message(level_of(level), &message),
+            Event::Details { details } => self.0.details.lock().unwrap_or_else(PoisonError::into_inner).extend(details),
+            Event::Metric(metric) => measured(&self.0.log, &metric),
+        }
+    }
+
+    fn call(&self, service: &str, payload: Json) -> BoxFuture<Result<Json, Error>> {
+        let context = Arc::clone(&self.0);
+        match service {
+            "checkpoint" => Box::pin(async move {
+                let bytes = serde_json::to_vec(&payload).unwrap_or_default();
+                let saved = context.shared.journal.save_checkpoint(context.key.clone(), bytes).await;
+                saved.map(|_| Json::Null).map_err(|error| Error::environment(error.code(), error.to_string()))
+            }),
+            "run_plan" => Box::pin(async move {
+                let plan = payload.get("plan").cloned().unwrap_or_default();
+                let plan = serde_json::from_value(plan)
+                    .map_err(|error| Error::plugin("plugin::protocol", format!("the plan has another shape: {error}")))?;
+                context.run_plan(plan).await
+            }),
+            other => {
+                let error = Error::plugin("host::unknown_service", format!("this host has no service `{other}`"))
+                    .with_help("the plugin may need a newer host");
+                Box::pin(std::future::ready(Err(error)))
+            }
+        }
+    }
+
+    fn cancelled(&self) -> BoxFuture<Cancellation> {
+        Box::pin(self.0.cancel.requested())
+    }
+
+    fn cancellation(&self) -> Option<Cancellation> {
+        self.0.cancel.current()
+    }
+}
+
+fn level_of(level: ReportedLevel) -> switchyard_model::Level {
+    use switchyard_model::Level;
+    match level {
+        ReportedLevel::Trace => Level::Trace,
+        ReportedLevel::Debug => Level::Debug,
+        ReportedLevel::Info => Level::Info,
+        ReportedLevel::Warn => Level::Warn,
+        ReportedLevel::Error => Level::Error,
+    }
+}

@@ -1,0 +1,124 @@
+//! The log of one attempt: stored and shown.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use switchyard_model::Level;
+use switchyard_plugin_api::{Error, LogStream, Phase, Progress};
+use switchyard_store::logs::{self, ExecutionLog, LogWriter};
+
+use crate::{
+    masker::Masker,
+    notice::{Notice, Observer, TaskTag},
+};
+
+/// Cheap to clone. Takes whole or partial lines, masks secrets of messages; streams are masked by the capture before.
+#[derive(Clone)]
+pub struct TaskLog(Arc<Inner>);
+
+struct Inner {
+    writer: LogWriter,
+    tag: TaskTag,
+    observer: Arc<dyn Observer>,
+    /// Lines below it are not kept.
+    minimum: Level,
+    masker: Masker,
+}
+
+impl TaskLog {
+    pub fn new(log: &ExecutionLog, observer: &Arc<dyn Observer>, tag: TaskTag, attempt: usize, minimum: Option<Level>, secrets: &[String]) -> Self {
+        let writer = log.attempt(format!("{}/{attempt}", tag.taskrun_id));
+        let masker = Masker::new(secrets);
+        Self(Arc::new(Inner { writer, tag, observer: Arc::clone(observer), minimum: minimum.unwrap_or(Level::Trace), masker }))
+    }
+
+    pub fn tag(&self) -> &TaskTag {
+        &self.0.tag
+    }
+
+    pub fn masker(&self) -> &Masker {
+        &self.0.masker
+    }
+
+    /// Bytes of a stream, already masked.
+    pub fn stream(&self, stream: LogStream, level: Level, time: i64, bytes: &[u8]) {
+        let (source, own) = match stream {
+            LogStream::Stdout => (logs::Source::Stdout, Level::Info),
+            LogStream::Stderr => (logs::Source::Stderr, Level::Error),
+        };
+        if level == own {
+            return self.put(source, level, time, bytes);
+        }
+        // At another level than its stream's each line is an entry of its own.
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            self.put(logs::Source::Message(stored(level)), level, time, line.strip_suffix(b"\r").unwrap_or(line));
+        }
+    }
+
+    /// A message of the host or of a component.
+    pub fn message(&self, level: Level, text: &str) {
+        self.put(logs::Source::Message(stored(level)), level, now(), self.0.masker.mask(text).as_bytes());
+    }
+
+    /// A message at its own time, already masked.
+    pub fn message_at(&self, level: Level, time: i64, text: &[u8]) {
+        self.put(logs::Source::Message(stored(level)), level, time, text);
+    }
+
+    /// An error, with what to do about it.
+    pub fn error(&self, error: &Error) {
+        let help = error.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+        let at = error.property.as_ref().filter(|at| !at.is_empty()).map(|at| format!(" (at {at})")).unwrap_or_default();
+        self.message(Level::Error, &format!("{}{at} [{}]{help}", error.message, error.code));
+        if let Some(backtrace) = &error.backtrace {
+            self.message(Level::Trace, backtrace);
+        }
+    }
+
+    pub fn phase(&self, phase: Phase) {
+        self.0.observer.notice(&Notice::Phase { task: &self.0.tag, phase, at: Timestamp::now() });
+    }
+
+    pub fn progress(&self, progress: &Progress) {
+        self.0.observer.notice(&Notice::Progress { task: &self.0.tag, progress });
+    }
+
+    /// No more of the streams will come.
+    pub fn end(&self) {
+        if let Err(error) = self.0.writer.finish(now()) {
+            self.lost(&error);
+        }
+    }
+
+    fn put(&self, source: logs::Source, level: Level, time: i64, bytes: &[u8]) {
+        if level < self.0.minimum || bytes.is_empty() && source.stream().is_some() {
+            return;
+        }
+        let time = if time == 0 { now() } else { time };
+        if let Err(error) = self.0.writer.append(source, time, bytes) {
+            self.lost(&error);
+        }
+        let at = Timestamp::from_nanosecond(i128::from(time)).unwrap_or_else(|_| Timestamp::now());
+        self.0.observer.notice(&Notice::Log { task: &self.0.tag, level, at, text: bytes });
+    }
+
+    /// The line is still shown; what cannot be kept is said where it cannot be overlooked.
+    fn lost(&self, error: &logs::Error) {
+        tracing::error!(taskrun = %self.0.tag.taskrun_id, %error, "log lines could not be stored");
+    }
+}
+
+pub(super) fn now() -> i64 {
+    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+fn stored(level: Level) -> logs::Level {
+    match level {
+        Level::Trace => logs::Level::Trace,
+        Level::Debug => logs::Level::Debug,
+        Level::Info => logs::Level::Info,
+        Level::Warn => logs::Level::Warn,
+        Level::Error => logs::Level::Error,
+    }
+}

@@ -1,0 +1,105 @@
+//! Before the run: the working directory, the user's files, the task's own files.
+
+use std::collections::HashMap;
+
+use switchyard_plugin_api::{Error, Phase, PlanFile};
+use switchyard_store::{
+    storage::{self, StorageUri},
+    workdir::{FileMode, WorkDir},
+};
+
+use super::log::TaskLog;
+use crate::{
+    engine::Shared,
+    script::{Content, Prepared},
+};
+
+/// Makes the directory and fills it.
+pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLog) -> Result<WorkDir, Error> {
+    let path = &prepared.request.files.working_dir;
+    let (root, name) = (path.parent().unwrap_or(path), path.file_name().and_then(|name| name.to_str()).unwrap_or_default());
+    let directory = if prepared.request.files.shared { WorkDir::at(root, name) } else { WorkDir::create(root, name) }.map_err(|e| plain(&e))?;
+    if !prepared.inputs.is_empty() {
+        log.phase(Phase::StagingIn);
+    }
+    for input in &prepared.inputs {
+        match &input.content {
+            Content::Text(text) => directory.write(&input.path, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e).at("/inputFiles"))?,
+            Content::Stored(uri) => fetch(shared, &directory, uri, &input.path).await?,
+        }
+    }
+    if let Some(output) = &prepared.request.files.output_dir {
+        directory.make_directory(output).map_err(|e| plain(&e))?;
+    }
+    let mut fetched = Fetched { shared, directory: &directory, paths: HashMap::new() };
+    let mut argv = Vec::with_capacity(prepared.request.command.argv.len());
+    for argument in std::mem::take(&mut prepared.request.command.argv) {
+        argv.push(fetched.replace(argument, &prepared.plan.paths.working_dir).await?);
+    }
+    prepared.request.command.argv = argv;
+    for file in &prepared.files {
+        let content = fetched.replace(file.content.clone(), &prepared.plan.paths.working_dir).await?;
+        put(&directory, file, &content)?;
+    }
+    Ok(directory)
+}
+
+fn put(directory: &WorkDir, file: &PlanFile, content: &str) -> Result<(), Error> {
+    let mode = if file.executable { FileMode::Executable } else { FileMode::Plain };
+    directory.write(&file.path, content.as_bytes(), mode).map_err(|e| plain(&e))
+}
+
+async fn fetch(shared: &Shared, directory: &WorkDir, uri: &str, name: &str) -> Result<(), Error> {
+    let file = directory.new_file(name, FileMode::Plain).map_err(|e| plain(&e))?;
+    let failed = |error: storage::Error| Error::user(error.code(), format!("{uri} cannot be read: {error}"));
+    let stored: StorageUri = uri.parse().map_err(failed)?;
+    shared.storage.get_to_file(&stored, file).await.map(drop).map_err(failed)
+}
+
+/// `kestra://` URIs inside commands and scripts become paths; each is fetched once.
+struct Fetched<'a> {
+    shared: &'a Shared,
+    directory: &'a WorkDir,
+    paths: HashMap<String, String>,
+}
+
+impl Fetched<'_> {
+    async fn replace(&mut self, text: String, working_dir: &str) -> Result<String, Error> {
+        if !text.contains("kestra://") {
+            return Ok(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find("kestra://") {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let end = rest.char_indices().skip("kestra://".len()).find(|(_, c)| !in_uri(*c)).map_or(rest.len(), |(at, _)| at);
+            let uri = &rest[..end];
+            let name = match self.paths.get(uri) {
+                Some(name) => name.clone(),
+                None => {
+                    // The extension stays, since tools look at it.
+                    let base = uri.rsplit('/').next().unwrap_or("file");
+                    let name = format!("kestra-file-{}-{base}", self.paths.len());
+                    fetch(self.shared, self.directory, uri, &name).await?;
+                    self.paths.insert(uri.to_owned(), name.clone());
+                    name
+                }
+            };
+            out.push_str(working_dir);
+            out.push('/');
+            out.push_str(&name);
+            rest = &rest[end..];
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+}
+
+fn in_uri(c: char) -> bool {
+    c.is_alphanumeric() || "-._~+#=/%:".contains(c)
+}
+
+pub(super) fn plain(error: &switchyard_store::workdir::Error) -> Error {
+    Error::user(error.code(), error.to_string())
+}

@@ -1,0 +1,142 @@
+//! `switchyard.yaml`: what an administrator configures.
+
+use std::{collections::BTreeMap, path::{Path, PathBuf}, sync::Arc};
+
+use serde_json::{Map, Value as Json};
+use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Violations, canonical_type, yaml};
+
+/// The configuration of a host. Every part is optional.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Plugin directories, in addition to those of the command line.
+    pub plugin_directories: Vec<PathBuf>,
+    /// Defaults for every flow.
+    pub defaults: Vec<DefaultEntry>,
+    /// By namespace; a child inherits what its parents have.
+    pub namespaces: BTreeMap<String, Namespace>,
+    /// What each plugin type is configured with, by canonical type.
+    pub plugins: BTreeMap<String, Json>,
+    /// Expressions see it as `globals`.
+    pub globals: Json,
+    pub data_dir: Option<PathBuf>,
+    /// A YAML or JSON map of secrets, or `NAME=value` lines.
+    pub secrets_file: Option<PathBuf>,
+}
+
+/// What a namespace gives to its flows.
+#[derive(Debug, Clone, Default)]
+pub struct Namespace {
+    pub defaults: Vec<DefaultEntry>,
+    pub variables: Map<String, Json>,
+}
+
+const TOP: &[&str] = &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile"];
+const PLUGINS: &[&str] = &["directories", "configurations"];
+const NAMESPACE: &[&str] = &["pluginDefaults", "taskDefaults", "variables"];
+
+impl Config {
+    /// Reads a configuration file. The sources keep its text, since values of it are shown with their place.
+    pub fn read(file: &Path, sources: &mut Sources) -> Result<Self, Violations> {
+        let bytes = std::fs::read(file).map_err(|error| {
+            let source = sources.add(file.display().to_string(), "");
+            let span = switchyard_model::Span::of_source(source);
+            let message = format!("{} cannot be read: {error}", file.display());
+            Violation::error("config::unreadable", &Place::Root, span, message).with_help("check --config and SWITCHYARD_CONFIG")
+        })?;
+        let (_, document) = yaml::parse_bytes(sources, file.display().to_string(), &bytes);
+        let root = document?.root;
+        let mut found = Violations::new();
+        let config = Self::from_node(&root, file.parent().unwrap_or(Path::new(".")), &mut found);
+        if found.has_errors() { Err(found) } else { Ok(config) }
+    }
+
+    fn from_node(root: &Node, base: &Path, found: &mut Violations) -> Self {
+        known(root, &Place::Root, TOP, found);
+        let path = |node: &Node| node.as_str().map(|text| base.join(text));
+        let mut config = Self {
+            defaults: defaults(root, &Place::Root, found),
+            globals: root.get("variables").map_or(Json::Object(Map::new()), Node::to_json),
+            data_dir: root.get("dataDir").and_then(path),
+            secrets_file: root.get("secretsFile").and_then(path),
+            ..Self::default()
+        };
+        if let Some(plugins) = root.get("plugins") {
+            let here = Place::Root.key("plugins");
+            known(plugins, &here, PLUGINS, found);
+            let directories = plugins.get("directories").and_then(Node::as_seq).unwrap_or_default();
+            config.plugin_directories = directories.iter().filter_map(path).collect();
+            for entry in plugins.get("configurations").and_then(Node::as_seq).unwrap_or_default() {
+                let (Some(type_name), Some(values)) = (entry.get("type").and_then(Node::as_str), entry.get("values")) else {
+                    let message = "a plugin configuration needs `type` and `values`";
+                    found.push(Violation::error("config::plugin", &here.key("configurations"), entry.span, message));
+                    continue;
+                };
+                config.plugins.insert(canonical_type(type_name).to_owned(), values.to_json());
+            }
+        }
+        if let Some(namespaces) = root.get("namespaces").and_then(Node::as_map) {
+            let here = Place::Root.key("namespaces");
+            for (name, entry) in namespaces.iter() {
+                let here = here.key(name);
+                known(&entry.value, &here, NAMESPACE, found);
+                let variables = entry.value.get("variables").map(Node::to_json).and_then(|json| json.as_object().cloned());
+                let namespace =
+                    Namespace { defaults: defaults(&entry.value, &here, found), variables: variables.unwrap_or_default() };
+                config.namespaces.insert(name.to_string(), namespace);
+            }
+        }
+        config
+    }
+
+    /// Defaults of a namespace and of each of its parents, the nearest first.
+    pub fn namespace_defaults(&self, namespace: &str) -> Vec<Vec<DefaultEntry>> {
+        ancestry(namespace).filter_map(|name| self.namespaces.get(name)).map(|space| space.defaults.clone()).collect()
+    }
+
+    /// Variables of a namespace; a child's win over its parents'.
+    pub fn namespace_variables(&self, namespace: &str) -> Map<String, Json> {
+        let mut all = Map::new();
+        let spaces: Vec<_> = ancestry(namespace).filter_map(|name| self.namespaces.get(name)).collect();
+        for space in spaces.into_iter().rev() {
+            all.extend(space.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        all
+    }
+
+    /// What a plugin type is configured with, or null.
+    pub fn plugin(&self, type_names: &[&str]) -> Json {
+        type_names.iter().find_map(|name| self.plugins.get(*name)).cloned().unwrap_or(Json::Null)
+    }
+}
+
+/// `a.b.c`, `a.b`, `a`.
+fn ancestry(namespace: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(namespace), |name| name.rsplit_once('.').map(|(parent, _)| parent))
+}
+
+fn defaults(node: &Node, here: &Place<'_>, found: &mut Violations) -> Vec<DefaultEntry> {
+    let mut all = Vec::new();
+    for name in switchyard_model::defaults::DEFAULTS_PROPERTIES {
+        if let Some(list) = node.get(name) {
+            all.extend(DefaultEntry::read_list(list, &here.key(name), found));
+        }
+    }
+    all
+}
+
+fn known(node: &Node, here: &Place<'_>, names: &[&str], found: &mut Violations) {
+    let Some(map) = node.as_map() else {
+        found.push(Violation::error("config::not_a_map", here, node.span, "expected a map"));
+        return;
+    };
+    for (name, entry) in map.iter() {
+        if !names.contains(&&**name) {
+            let message = format!("unknown property `{name}`");
+            let help = format!("known here: {}", names.join(", "));
+            found.push(Violation::error("config::unknown_property", &here.key(name), entry.key_span, message).with_help(help));
+        }
+    }
+}
+
+/// A shared configuration.
+pub type SharedConfig = Arc<Config>;

@@ -1,0 +1,243 @@
+//! The engine: takes flows, runs executions.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+use switchyard_expr::{Engine as Expressions, Overlay};
+use switchyard_model::{Execution, InputType, JsonMap, Label, State, Violations, id};
+use switchyard_plugin_api::{Error, PluginSet};
+use switchyard_registry::Registry;
+use switchyard_store::{
+    journal::Journal,
+    logs::Logs,
+    storage::{self, Source, Storage, StorageUri},
+};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::{
+    actor::{Actor, Message},
+    config::SharedConfig,
+    context,
+    load::Prepared,
+    notice::Observer,
+    services::{Secrets, Services},
+};
+
+/// How an engine runs.
+pub struct Options {
+    /// Working directories, logs, internal storage and the journal are below it.
+    pub data_dir: PathBuf,
+    /// `false` measures what the journal costs; nothing is recovered then.
+    pub journal: bool,
+    /// Local processes and containers at a time, over all executions.
+    pub slots: usize,
+    /// How long a killed task may take to end by itself.
+    pub grace: Duration,
+    pub config: SharedConfig,
+    pub secrets: Arc<dyn Secrets>,
+}
+
+/// Runs executions. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub registry: Registry,
+    pub config: SharedConfig,
+    pub expr: Expressions,
+    pub observer: Arc<dyn Observer>,
+    pub journal: Journal,
+    pub logs: Logs,
+    pub storage: Storage,
+    pub work_root: PathBuf,
+    pub slots: Arc<Semaphore>,
+    pub grace: Duration,
+    pub secrets: Arc<dyn Secrets>,
+    pub context: Arc<Map<String, Json>>,
+    running: Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Message>>>,
+}
+
+/// A request to run a flow.
+#[derive(Default)]
+pub struct Submission {
+    /// As given by the caller: texts, or JSON of the input's type.
+    pub inputs: JsonMap,
+    /// Files for FILE inputs, by input id; they are stored first.
+    pub files: BTreeMap<String, PathBuf>,
+    pub labels: Vec<Label>,
+}
+
+/// Why a submission was not taken.
+#[derive(Debug)]
+pub enum Refused {
+    Inputs(Violations),
+    Error(Error),
+}
+
+/// A running execution.
+#[derive(Clone)]
+pub struct Handle {
+    id: Arc<str>,
+    messages: mpsc::UnboundedSender<Message>,
+    done: watch::Receiver<Option<Arc<Execution>>>,
+}
+
+/// Components that are compiled into the host.
+pub fn built_in() -> PluginSet {
+    PluginSet::new("core", env!("CARGO_PKG_VERSION")).runner(crate::process::ProcessRunner::default())
+}
+
+impl Engine {
+    /// Opens the stores.
+    pub fn start(options: Options, registry: Registry, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        let data = &options.data_dir;
+        std::fs::create_dir_all(data).map_err(|error| {
+            Error::environment("store::data_dir", format!("the data directory {} cannot be made: {error}", data.display()))
+                .with_help("choose another one with --data-dir or SWITCHYARD_DATA_DIR")
+        })?;
+        let data = data.canonicalize().unwrap_or_else(|_| data.clone());
+        let journal =
+            if options.journal { Journal::start(&data, switchyard_store::journal::Options::default()) } else { Journal::off() };
+        Ok(Self(Arc::new(Shared {
+            registry,
+            expr: Expressions::default(),
+            observer,
+            journal,
+            logs: Logs::new(data.join("logs")),
+            storage: Storage::local(data.join("storage")),
+            work_root: data.join("work"),
+            slots: Arc::new(Semaphore::new(options.slots.clamp(1, Semaphore::MAX_PERMITS))),
+            grace: options.grace,
+            secrets: options.secrets,
+            context: context::shared(options.config.globals.clone()),
+            config: options.config,
+            running: Mutex::default(),
+        })))
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Begins an execution. It goes on without the handle.
+    pub async fn submit(&self, flow: Arc<Prepared>, submission: Submission) -> Result<Handle, Refused> {
+        let now = Timestamp::now();
+        let execution = self.execution(&flow, submission, now).await?;
+        let id = Arc::clone(&execution.id);
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (announce, done) = watch::channel(None);
+        let logs = self.0.logs.execution(&id).map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
+        let actor = Actor::new(Arc::clone(&self.0), flow, execution, logs, messages.clone(), inbox);
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(&id), messages.clone());
+        let shared = Arc::clone(&self.0);
+        let name = Arc::clone(&id);
+        tokio::spawn(async move {
+            let document = Arc::new(actor.run().await);
+            shared.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            // Nobody may be waiting.
+            let _ = announce.send(Some(document));
+        });
+        Ok(Handle { id, messages, done })
+    }
+
+    /// A new execution with its inputs resolved.
+    pub(crate) async fn execution(&self, flow: &Prepared, mut submission: Submission, now: Timestamp) -> Result<Execution, Refused> {
+        let definition = &flow.program.flow;
+        if definition.disabled {
+            let message = format!("the flow {}.{} is disabled", definition.namespace, definition.id);
+            return Err(Refused::Error(Error::user("flow::disabled", message).with_help("remove `disabled: true` from the flow")));
+        }
+        let mut execution = Execution::new(new_id(), Arc::clone(&definition.namespace), Arc::clone(&definition.id), 1, now);
+        for (name, path) in std::mem::take(&mut submission.files) {
+            let uri = self.store_input(&execution, &name, &path).await.map_err(Refused::Error)?;
+            submission.inputs.insert(name, Json::String(uri));
+        }
+        let services = Services::new(Arc::clone(&self.0.secrets));
+        let (expr, shared) = (&self.0.expr, &self.0.context);
+        let evaluate = |template: &str, inputs: &JsonMap| {
+            let inputs = Json::Object(inputs.clone());
+            let scope = Overlay::on(&**shared).with("inputs", &inputs).with_host(&services);
+            expr.render_typed(template, &scope).map_err(|error| error.to_string())
+        };
+        let inputs = switchyard_model::input::resolve(&definition.inputs, &submission.inputs, &evaluate).map_err(Refused::Inputs)?;
+        execution.inputs = Arc::new(inputs);
+        execution.labels = definition.labels.clone();
+        for label in submission.labels {
+            execution.labels.retain(|known| known.key != label.key);
+            execution.labels.push(label);
+        }
+        execution.labels.push(Label::new("system.correlationId", Arc::clone(&execution.id)));
+        Ok(execution)
+    }
+
+    async fn store_input(&self, execution: &Execution, input: &str, path: &std::path::Path) -> Result<String, Error> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(input);
+        let failed = |error: storage::Error| {
+            Error::user("input::file", format!("the file {} for the input `{input}` cannot be stored: {error}", path.display()))
+                .with_help("check the path after `@`")
+        };
+        let uri = StorageUri::input_file(&execution.namespace, &execution.flow_id, &execution.id, input, name).map_err(failed)?;
+        self.0.storage.put_file(&uri, path, Source::Copy).await.map_err(failed)?;
+        Ok(uri.to_string())
+    }
+
+    /// Makes everything durable that was announced.
+    pub async fn stop(&self) {
+        if let Err(error) = self.0.journal.flush().await {
+            tracing::error!(%error, "the journal lost its last writes");
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}
+
+impl Shared {
+    /// Values of SECRET inputs, to be masked.
+    pub fn conceal_inputs(&self, flow: &Prepared, execution: &Execution, services: &Services) {
+        for input in flow.program.flow.inputs.iter().filter(|input| input.kind == InputType::Secret) {
+            if let Some(Json::String(text)) = execution.inputs.get(&*input.id) {
+                services.conceal(text);
+            }
+        }
+    }
+}
+
+impl Handle {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Asks everything to end. The execution ends as KILLED once it has.
+    pub fn kill(&self) {
+        // An execution that is over needs no kill.
+        let _ = self.messages.send(Message::Event(crate::core::Event::Kill));
+    }
+
+    /// The finished execution.
+    pub async fn wait(&self) -> Arc<Execution> {
+        let mut done = self.done.clone();
+        loop {
+            if let Some(document) = &*done.borrow_and_update() {
+                return Arc::clone(document);
+            }
+            if done.changed().await.is_err() {
+                let mut lost = Execution::new(Arc::clone(&self.id), "", "", 0, Timestamp::now());
+                lost.state.push(State::Failed, Timestamp::now());
+                return Arc::new(lost);
+            }
+        }
+    }
+}
+
+/// A fresh execution id.
+fn new_id() -> Arc<str> {
+    id::from_random(crate::random::bytes())
+}

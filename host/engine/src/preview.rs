@@ -1,0 +1,136 @@
+//! What a run would do, without doing it: each task's runner configuration, merged and rendered, and the object its runner would
+//! create.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+use switchyard_expr::Overlay;
+use switchyard_model::{State, StateHistory, TaskRun};
+use switchyard_plugin_api::{Error, Preview};
+
+use crate::{
+    attempt::working_dir,
+    context::{Fixed, RunScope},
+    core::Instance,
+    engine::{Engine, Refused, Submission},
+    load::{Prepared, Work},
+    masker::Masker,
+    script::{self, Preparation},
+    services::Services,
+};
+
+/// One task of a dry run.
+#[derive(Debug)]
+pub struct TaskPreview {
+    pub task_id: Arc<str>,
+    pub type_name: Arc<str>,
+    /// Canonical type of the chosen runner; absent for tasks that need none.
+    pub runner_type: Option<String>,
+    /// The runner's properties after defaults and rendering, secrets masked.
+    pub runner_properties: Json,
+    /// The object that would be created; the error says what cannot be known before the run.
+    pub preview: Option<Result<Preview, Error>>,
+}
+
+impl Engine {
+    /// Previews every task that a runner would run. Nothing is started, stored or pulled.
+    pub async fn preview(&self, flow: &Prepared, submission: Submission) -> Result<Vec<TaskPreview>, Refused> {
+        let shared = self.shared();
+        let now = Timestamp::now();
+        let execution = self.execution(flow, submission, now).await?;
+        let services = Services::new(Arc::clone(&shared.secrets));
+        shared.conceal_inputs(flow, &execution, &services);
+        let instance = Instance::new(Arc::clone(&flow.program), execution);
+        let fixed = Fixed::new(&instance, Arc::clone(&shared.context));
+        let mut all = Vec::new();
+        for number in 0..flow.program.len() {
+            let task = &flow.program.def(number).task;
+            if !task.is_runnable() || task.common.disabled {
+                continue;
+            }
+            let facts = flow.facts(number, &shared.registry);
+            let mut row = TaskPreview {
+                task_id: Arc::clone(&task.id),
+                type_name: Arc::clone(&task.type_name),
+                runner_type: None,
+                runner_properties: Json::Null,
+                preview: None,
+            };
+            match &facts.work {
+                Work::Plugin { component, task: plugin } => {
+                    let run = run_of(&instance, &task.id, now);
+                    let base = RunScope::new(&instance, None, &fixed, &services);
+                    let about = (json!({ "id": task.id, "type": task.type_name }), json!({ "id": run.id, "attemptsCount": 0, "startDate": now }));
+                    let scope = Overlay::on(&base).with("task", &about.0).with("taskrun", &about.1);
+                    let prepared = script::prepare(&Preparation {
+                        registry: &shared.registry,
+                        config: &shared.config,
+                        expr: &shared.expr,
+                        scope: &scope,
+                        run: &run,
+                        attempt: 0,
+                        properties: &facts.properties,
+                        component,
+                        task: plugin,
+                        working_dir: working_dir(&shared.work_root, &run.id, 0),
+                        shared: false,
+                        timeout_ms: None,
+                    });
+                    match prepared {
+                        Ok(prepared) => {
+                            row.runner_type = Some(prepared.runner_type);
+                            row.runner_properties = prepared.request.properties.clone();
+                            row.preview = Some(prepared.runner.preview(prepared.request).await);
+                        }
+                        Err(error) => row.preview = Some(Err(error)),
+                    }
+                }
+                Work::Unknown(error) => row.preview = Some(Err(error.clone())),
+                Work::Core(_) | Work::Subflow => {}
+            }
+            all.push(row);
+        }
+        let masker = Masker::new(&services.seen());
+        for row in &mut all {
+            conceal(&mut row.runner_properties, &masker);
+            if let Some(Ok(preview)) = &mut row.preview {
+                conceal(&mut preview.document, &masker);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// A task run as it would be; its ids are those of the first one.
+fn run_of(instance: &Instance, task_id: &Arc<str>, now: Timestamp) -> TaskRun {
+    let execution = instance.execution();
+    TaskRun {
+        id: "dry-run".into(),
+        execution_id: Arc::clone(&execution.id),
+        namespace: Arc::clone(&execution.namespace),
+        flow_id: Arc::clone(&execution.flow_id),
+        task_id: Arc::clone(task_id),
+        parent_task_run_id: None,
+        value: None,
+        iteration: None,
+        attempts: Vec::new(),
+        outputs: Arc::default(),
+        state: StateHistory::new(State::Created, now),
+    }
+}
+
+fn conceal(value: &mut Json, masker: &Masker) {
+    match value {
+        Json::String(text) => *text = masker.mask(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| conceal(item, masker)),
+        Json::Object(map) => {
+            let entries = std::mem::replace(map, Map::new());
+            map.extend(entries.into_iter().map(|(name, mut item)| {
+                conceal(&mut item, masker);
+                (name, item)
+            }));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,70 @@
+//! Input files on their way into the working directory.
+
+use serde_json::{Map, Value as Json};
+use switchyard_expr::{Engine, Scope};
+use switchyard_plugin_api::Error;
+
+use crate::task::unrendered;
+
+/// One file to place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// Relative to the working directory; checked where it is opened.
+    pub path: String,
+    pub content: Content,
+}
+
+/// Where the bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Text(String),
+    /// A `kestra://` URI.
+    Stored(String),
+}
+
+/// Renders `inputFiles`: a map of path to content, or an expression that renders to one. Null entries are left out.
+pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, warnings: &mut Vec<String>) -> Result<Vec<Input>, Error> {
+    let wrong = |what: String| {
+        Error::user("flow::invalid_property", format!("`inputFiles` {what}"))
+            .with_help("write a map of file names to contents, such as `inputFiles: {main.py: \"print(1)\"}`")
+            .at("/inputFiles")
+    };
+    let text = |template: &str| expr.render(template, scope).map_err(|error| unrendered(&error));
+    let (map, render): (Map<String, Json>, bool) = match value {
+        Json::Null => return Ok(Vec::new()),
+        Json::Object(map) => (map.clone(), true),
+        Json::String(template) => match serde_json::from_str(&text(template)?) {
+            Ok(Json::Object(map)) => (map, false),
+            Ok(other) => return Err(wrong(format!("rendered to {}, not to a map", kind(&other)))),
+            Err(error) => return Err(wrong(format!("rendered to a text that is not JSON: {error}"))),
+        },
+        other => return Err(wrong(format!("is {}, not a map", kind(other)))),
+    };
+    let mut files = Vec::with_capacity(map.len());
+    for (name, content) in map {
+        let path = if render { text(&name)? } else { name };
+        let content = match content {
+            Json::Null => continue,
+            Json::String(template) if render => text(&template)?,
+            Json::String(text) => text,
+            other => {
+                warnings.push(format!("the content of the input file `{path}` is {}, written as JSON", kind(&other)));
+                other.to_string()
+            }
+        };
+        let content = if content.starts_with("kestra://") { Content::Stored(content) } else { Content::Text(content) };
+        files.push(Input { path, content });
+    }
+    Ok(files)
+}
+
+fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a map",
+    }
+}

@@ -1,0 +1,9 @@
+//! Script tasks: from written properties to a finished command on a runner, and from its end to outputs.
+
+mod choice;
+mod files;
+mod prepare;
+mod request;
+
+pub use files::Content;
+pub use prepare::{Preparation, Prepared, apply, prepare};
