@@ -16,6 +16,7 @@ use switchyard_registry::Registry;
 use switchyard_store::{
     journal::Journal,
     logs::Logs,
+    secrets::Secrets,
     storage::{self, Source, Storage, StorageUri},
 };
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -26,7 +27,7 @@ use crate::{
     context,
     load::Prepared,
     notice::Observer,
-    services::{Secrets, Services},
+    services::Services,
 };
 
 /// How an engine runs.
@@ -40,7 +41,7 @@ pub struct Options {
     /// How long a killed task may take to end by itself.
     pub grace: Duration,
     pub config: SharedConfig,
-    pub secrets: Arc<dyn Secrets>,
+    pub secrets: Arc<Secrets>,
 }
 
 /// Runs executions. Cheap to clone.
@@ -58,7 +59,7 @@ pub(crate) struct Shared {
     pub work_root: PathBuf,
     pub slots: Arc<Semaphore>,
     pub grace: Duration,
-    pub secrets: Arc<dyn Secrets>,
+    pub secrets: Arc<Secrets>,
     pub context: Arc<Map<String, Json>>,
     running: Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Message>>>,
 }
@@ -160,9 +161,11 @@ impl Engine {
         }
         let services = Services::new(Arc::clone(&self.0.secrets));
         let (expr, shared) = (&self.0.expr, &self.0.context);
-        let evaluate = |template: &str, inputs: &JsonMap| {
-            let inputs = Json::Object(inputs.clone());
-            let scope = Overlay::on(&**shared).with("inputs", &inputs).with_host(&services);
+        let evaluate = |template: &str, known: &JsonMap| {
+            let mut scope = Overlay::on(&**shared).with_host(&services);
+            for (name, value) in known {
+                scope = scope.with(name, value);
+            }
             expr.render_typed(template, &scope).map_err(|error| error.to_string())
         };
         let inputs = switchyard_model::input::resolve(&definition.inputs, &submission.inputs, &evaluate).map_err(Refused::Inputs)?;

@@ -27,4 +27,3 @@ pub use engine::{Engine, Handle, Options, Refused, Submission, built_in};
 pub use load::Loaded;
 pub use notice::{Notice, Observer, TaskTag, Unobserved};
 pub use preview::TaskPreview;
-pub use services::Secrets;

@@ -3,21 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use switchyard_expr::{Host, HostError};
-
-/// Where secrets come from.
-pub trait Secrets: Send + Sync + 'static {
-    /// The secret of a name, or nothing. The error says why the place cannot be read.
-    fn get(&self, name: &str) -> Result<Option<String>, String>;
-}
+use switchyard_store::secrets::Secrets;
 
 /// Serves one execution; remembers every secret that an expression saw, so that logs are masked.
 pub struct Services {
-    secrets: Arc<dyn Secrets>,
+    secrets: Arc<Secrets>,
     seen: Mutex<Vec<String>>,
 }
 
 impl Services {
-    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
+    pub fn new(secrets: Arc<Secrets>) -> Self {
         Self { secrets, seen: Mutex::default() }
     }
 
@@ -34,10 +29,7 @@ impl Services {
 
 impl Host for Services {
     fn secret(&self, key: &str, _namespace: Option<&str>, subkey: Option<&str>) -> Result<String, HostError> {
-        let found = self.secrets.get(key).map_err(HostError::Failed)?;
-        let text = found.ok_or_else(|| {
-            HostError::Missing(format!("there is no secret `{key}`; set the environment variable SECRET_{} (base64)", key.to_uppercase()))
-        })?;
+        let text = self.secrets.get(key).map(str::to_owned).map_err(|error| HostError::Missing(error.to_string()))?;
         let Some(subkey) = subkey else { return Ok(text) };
         let object: serde_json::Value =
             serde_json::from_str(&text).map_err(|_| HostError::Failed(format!("the secret `{key}` is not a JSON object, so it has no `{subkey}`")))?;
