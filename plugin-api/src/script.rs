@@ -30,9 +30,10 @@ pub struct ScriptProperties {
     #[schemars(extend("deprecated" = true))]
     pub docker: Option<BTreeMap<String, Value>>,
     /// Program and leading arguments that get all commands, joined by newlines, as one last argument. An empty list executes the
-    /// commands themselves as program and arguments, without a shell.
-    #[serde(default = "default_interpreter")]
-    pub interpreter: Vec<String>,
+    /// commands themselves as program and arguments, without a shell. Without it the task's own interpreter is taken: `/bin/sh -c`
+    /// for most.
+    #[serde(default)]
+    pub interpreter: Option<Vec<String>>,
     /// Commands that run before the others, in the same shell.
     #[serde(default)]
     pub before_commands: Option<Vec<String>>,
@@ -78,16 +79,27 @@ impl ScriptProperties {
         }
     }
 
-    /// Joins the task's commands with these properties into one argument vector. `exit_on_error` is the interpreter's own way to
-    /// stop at the first failure, such as `set -e`.
+    /// Joins the task's commands with these properties into one argument vector, for `/bin/sh -c` unless the user chose another
+    /// interpreter. `exit_on_error` is the interpreter's own way to stop at the first failure, such as `set -e`.
     pub fn argv(&self, exit_on_error: Option<&str>, commands: &[String]) -> Vec<String> {
-        let before = self.before_commands.as_deref().unwrap_or_default();
-        if self.interpreter.is_empty() && before.is_empty() {
+        self.argv_for(&SHELL, exit_on_error, commands)
+    }
+
+    /// Whether the commands are program and arguments themselves, without an interpreter.
+    pub fn exec_form(&self) -> bool {
+        self.interpreter.as_ref().is_some_and(Vec::is_empty) && self.before_commands.as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// Like [`ScriptProperties::argv`], for a task whose own interpreter is another one.
+    pub fn argv_for(&self, own_interpreter: &[&str], exit_on_error: Option<&str>, commands: &[String]) -> Vec<String> {
+        if self.exec_form() {
             return commands.to_vec();
         }
+        let interpreter = self.interpreter.clone().unwrap_or_else(|| own_interpreter.iter().map(|&part| part.to_owned()).collect());
+        let before = self.before_commands.as_deref().unwrap_or_default();
         let exit_on_error = exit_on_error.filter(|_| self.fail_fast && self.target_os() != TargetOs::Windows);
         // Lets the host log the output of the user's own before-commands at DEBUG; only shells understand `echo` like this.
-        let marks = !before.is_empty() && self.interpreter.first().is_some_and(|program| is_shell(program));
+        let marks = !before.is_empty() && interpreter.first().is_some_and(|program| is_shell(program));
         let mut lines: Vec<&str> = Vec::new();
         if marks {
             lines.push(DEBUG_MARK_COMMAND);
@@ -99,7 +111,7 @@ impl ScriptProperties {
         }
         lines.extend(commands.iter().map(String::as_str));
         let newline = if self.target_os() == TargetOs::Windows { "\r\n" } else { "\n" };
-        let mut argv = self.interpreter.clone();
+        let mut argv = interpreter;
         argv.push(lines.join(newline));
         argv
     }
@@ -112,13 +124,11 @@ pub const INFO_MARK: &str = "##kestra:log:info##";
 const DEBUG_MARK_COMMAND: &str = "echo '##kestra:log:debug##'";
 const INFO_MARK_COMMAND: &str = "echo '##kestra:log:info##'";
 
+const SHELL: [&str; 2] = ["/bin/sh", "-c"];
+
 fn is_shell(program: &str) -> bool {
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
     matches!(name, "sh" | "bash" | "dash" | "zsh" | "ash" | "ksh" | "pwsh")
-}
-
-fn default_interpreter() -> Vec<String> {
-    vec!["/bin/sh".into(), "-c".into()]
 }
 
 fn default_true() -> bool {
@@ -140,6 +150,7 @@ mod tests {
             (serde_json::json!({}), vec!["/bin/sh", "-c", "set -e\na\nb"]),
             (serde_json::json!({"failFast": false}), vec!["/bin/sh", "-c", "a\nb"]),
             (serde_json::json!({"interpreter": []}), vec!["a", "b"]),
+            (serde_json::json!({"interpreter": [], "beforeCommands": ["x"]}), vec!["set -e\nx\na\nb"]),
             (
                 serde_json::json!({"interpreter": ["python", "-c"], "beforeCommands": ["x"], "failFast": false}),
                 vec!["python", "-c", "x\na\nb"],
@@ -151,6 +162,18 @@ mod tests {
             (serde_json::json!({"targetOS": "WINDOWS", "interpreter": ["cmd", "/c"]}), vec!["cmd", "/c", "a\r\nb"]),
         ] {
             assert_eq!(properties(json.clone()).argv(Some("set -e"), &commands), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_task_may_have_an_interpreter_of_its_own() {
+        let commands = ["a".to_owned()];
+        for (json, expected) in [
+            (serde_json::json!({}), vec!["pwsh", "-Command", "stop\na"]),
+            (serde_json::json!({"interpreter": ["/bin/sh", "-c"]}), vec!["/bin/sh", "-c", "stop\na"]),
+            (serde_json::json!({"interpreter": []}), vec!["a"]),
+        ] {
+            assert_eq!(properties(json.clone()).argv_for(&["pwsh", "-Command"], Some("stop"), &commands), expected, "{json}");
         }
     }
 }
