@@ -108,7 +108,7 @@ fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'stat
     Ok(results)
 }
 
-fn bounded<'p>(def: Def<&'p str>) -> Def<&'p str> {
+fn bounded(def: Def<&str>) -> Def<&str> {
     Def { body: bound::term(def.body), ..def }
 }
 
@@ -129,7 +129,7 @@ fn read(value: &Jq, depth: usize, size: &mut usize, largest: usize) -> Outcome<V
             Num::Float(f) => float(*f),
             other => {
                 let text = other.to_string();
-                text.parse().map(Val::Int).unwrap_or_else(|_| text.parse().map_or(Val::Null, float))
+                text.parse().map_or_else(|_| text.parse().map_or(Val::Null, float), Val::Int)
             }
         },
         Jq::TStr(bytes) | Jq::BStr(bytes) => {

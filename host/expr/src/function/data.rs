@@ -41,7 +41,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         render(call.render, &value, false)
     }),
     function("printContext", &[], "All variables as JSON.", |call| Ok(Val::text(print::json(&context(call)?)))),
-    function("fetchContext", &[], "All variables as a map.", |call| context(call)),
+    function("fetchContext", &[], "All variables as a map.", context),
     function(
         "currentEachOutput",
         &[Param::required("outputs")],

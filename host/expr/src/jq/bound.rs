@@ -181,12 +181,14 @@ fn call<'s>(name: &'s str, args: Vec<Term<&'s str>>) -> Term<&'s str> {
     Term::Call(name, args)
 }
 
-fn boxed<'s>(inner: Box<Term<&'s str>>) -> Box<Term<&'s str>> {
+/// Takes the box that the parser made: the pieces of a program come in boxes and go back into boxes.
+#[allow(clippy::boxed_local)]
+fn boxed(inner: Box<Term<&str>>) -> Box<Term<&str>> {
     Box::new(term(*inner))
 }
 
 /// Puts the bounds into a program.
-pub(super) fn term<'s>(program: Term<&'s str>) -> Term<&'s str> {
+pub(super) fn term(program: Term<&str>) -> Term<&str> {
     match program {
         Term::Str(format, parts) => {
             let part = |part| match part {
@@ -233,10 +235,10 @@ pub(super) fn term<'s>(program: Term<&'s str>) -> Term<&'s str> {
 }
 
 /// `if bound_step then body end`: a condition leaves paths and tail calls of the body alone.
-fn counted<'s>(body: Term<&'s str>) -> Term<&'s str> {
+fn counted(body: Term<&str>) -> Term<&str> {
     Term::IfThenElse(vec![(call("bound_step", Vec::new()), body)], None)
 }
 
-fn nested<'s>(made: Term<&'s str>) -> Term<&'s str> {
+fn nested(made: Term<&str>) -> Term<&str> {
     Term::BinOp(Box::new(made), BinaryOp::Pipe(None), Box::new(call("bound_nest", Vec::new())))
 }
