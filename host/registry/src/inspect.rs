@@ -22,7 +22,7 @@ const HEADER_SYMBOL: &str = "switchyard_plugin_header_v1";
 /// What came out for one file.
 pub(crate) struct Inspection {
     pub gates: Gates,
-    /// Absent when the file cannot even be read.
+    /// Absent when there is nothing to remember: the file cannot be read, or the trouble may be gone at the next start.
     pub known: Option<Known>,
     pub result: Result<Manifest, Refusal>,
 }
@@ -61,15 +61,13 @@ impl Inspector<'_> {
             components: manifest.components.iter().map(Names::of).collect(),
             warnings: gates.warnings(),
         });
-        Inspection { known: Some(Known { stamp, hash, copy, brief }), gates, result }
+        let known = if result.as_ref().is_err_and(is_temporary) { None } else { Some(Known { stamp, hash, copy, brief }) };
+        Inspection { known, gates, result }
     }
 
     fn examine(&self, bytes: &[u8], hash: &str, gates: &mut Gates) -> Result<Manifest, Refusal> {
         let result = self.pass_gates(bytes, hash, gates).map_err(|failure| self.keep_report(hash, failure));
-        let temporary =
-            result.as_ref().is_err_and(|refusal| matches!(&*refusal.code, "plugin::no_copy" | "plugin::no_preflight" | "plugin::hung"));
-        // What a busy or broken system caused may be different the next time.
-        if !temporary {
+        if !result.as_ref().is_err_and(is_temporary) {
             self.cache.write_verdict(hash, &Verdict { gates: gates.0.clone(), result: result.clone() });
         }
         result
@@ -126,6 +124,11 @@ impl Inspector<'_> {
         }
         refusal
     }
+}
+
+/// What a broken system caused may be different the next time.
+fn is_temporary(refusal: &Refusal) -> bool {
+    matches!(&*refusal.code, "plugin::no_copy" | "plugin::no_preflight")
 }
 
 fn check_header(header: &header::Header, gates: &mut Gates) -> Result<(), Refusal> {

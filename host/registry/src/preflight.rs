@@ -185,7 +185,9 @@ fn explain(step: Step, ended: Ended, timeout: Duration, stderr: &[u8]) -> Refusa
     let last = last.lines().map(str::trim).rfind(|line| !line.is_empty()).map(|line| format!(": {line}")).unwrap_or_default();
     match ended {
         Ended::TimedOut => {
-            Refusal::new("plugin::hung", format!("it did not answer within {} s while {activity}{last}", timeout.as_secs_f32()))
+            let reason = format!("it did not answer within {} s while {activity}{last}", timeout.as_secs_f32());
+            return Refusal::new("plugin::hung", reason)
+                .with_help("if the machine was only busy, try it again with `switchyard plugins check FILE`");
         }
         Ended::Itself(status) => match status.signal() {
             Some(signal) => Refusal::new("plugin::crashed", format!("{} while {activity}{last}", signal_name(signal))),

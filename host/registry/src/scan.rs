@@ -90,7 +90,17 @@ pub(crate) fn scan(options: &Options) -> Scan {
 /// Takes one file through every gate, whatever is remembered about it.
 pub(crate) fn check(options: &Options, path: &Path) -> Vec<Gate> {
     match Cache::open(&options.cache_dir, options.trust) {
-        Ok(cache) => Inspector { options, cache: &cache }.inspect(path, true).gates.0,
+        Ok(cache) => {
+            let inspection = Inspector { options, cache: &cache }.inspect(path, true);
+            // The next start goes by what was found now.
+            let mut index: Index = cache.read_index().unwrap_or_default();
+            match inspection.known {
+                Some(known) => drop(index.files.insert(path.to_owned(), known)),
+                None => drop(index.files.remove(path)),
+            }
+            cache.write_index(&index);
+            inspection.gates.0
+        }
         Err(refusal) => {
             let mut gates = Gates::default();
             gates.fail("copy", refusal);

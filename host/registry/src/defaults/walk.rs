@@ -1,6 +1,6 @@
 //! Finds every map with a `type` and gives it its defaults: children first, then the map itself, then what was put into it.
 
-use switchyard_model::{DefaultEntry, Node, Path, Value, defaults::DEFAULTS_PROPERTIES};
+use switchyard_model::{DefaultEntry, Map, Node, Path, Value, defaults::DEFAULTS_PROPERTIES};
 
 use super::{
     Merged, Override, Types,
@@ -125,6 +125,6 @@ fn has_type(node: &Node) -> bool {
 }
 
 fn typed_children(node: &Node) -> Vec<String> {
-    let entries = node.as_map().into_iter().flat_map(|map| map.iter());
+    let entries = node.as_map().into_iter().flat_map(Map::iter);
     entries.filter(|(_, entry)| has_type(&entry.value)).map(|(key, _)| key.to_string()).collect()
 }

@@ -91,7 +91,7 @@ fn texts_become_what_the_schema_wants() {
         ("retries", json!("3.0"), json!(3)),
         ("privileged", json!("true"), json!(true)),
         ("privileged", json!("False"), json!(false)),
-        ("image", json!(3.14), json!("3.14")),
+        ("image", json!(2.5), json!("2.5")),
         ("image", json!(true), json!("true")),
         ("image", json!("3"), json!("3")),
         ("cpu", json!({ "cpus": "1.5" }), json!({ "cpus": 1.5 })),

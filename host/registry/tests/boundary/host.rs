@@ -1,0 +1,157 @@
+//! A host for one test: a directory of plugins, a cache, and the probe as its process.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::Value;
+use switchyard_registry::{Directory, Options, Registry, Status};
+use tempfile::TempDir;
+
+pub const RUNNER: &str = "dev.switchyard.test.Misbehave";
+pub const TASK: &str = "dev.switchyard.test.MisbehavingTask";
+pub const RAW: &str = "dev.switchyard.test.Raw";
+
+const PROBE: &str = env!("CARGO_BIN_EXE_registry-probe");
+
+/// Where cargo puts what it builds beside this test.
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().join(name)
+}
+
+pub fn misbehave() -> PathBuf {
+    built("libswitchyard_plugin_misbehave.so")
+}
+
+pub fn raw() -> PathBuf {
+    built("../examples/libraw_plugin.so")
+}
+
+pub struct Host {
+    root: TempDir,
+    cache: PathBuf,
+    environment: Option<String>,
+}
+
+/// How a call through the probe ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub signal: Option<i32>,
+    pub code: Option<i32>,
+    pub ok: Option<Value>,
+    pub error: Option<Value>,
+    pub log_bytes: u64,
+    /// An innocent call afterwards succeeded in the same host.
+    pub alive: bool,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn error_code(&self) -> &str {
+        self.error.as_ref().and_then(|error| error["code"].as_str()).unwrap_or_default()
+    }
+
+    pub fn message(&self) -> &str {
+        self.error.as_ref().and_then(|error| error["message"].as_str()).unwrap_or_default()
+    }
+}
+
+impl Host {
+    /// With a cache of its own.
+    pub fn new() -> Self {
+        let root = TempDir::new().unwrap();
+        let cache = root.path().join("cache");
+        let host = Self { root, cache, environment: None };
+        fs::create_dir(host.directory()).unwrap();
+        fs::set_permissions(host.directory(), fs::Permissions::from_mode(0o755)).unwrap();
+        host
+    }
+
+    /// With the cache that all tests of this build share, so that a library is preflighted once.
+    pub fn sharing() -> Self {
+        let mut host = Self::new();
+        host.cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        host
+    }
+
+    /// Sets a variable, `NAME=value`, for the preflight process.
+    pub fn environment(mut self, variable: &str) -> Self {
+        self.environment = Some(variable.to_owned());
+        self
+    }
+
+    pub fn with(self, name: &str, library: &Path) -> Self {
+        self.add(name, &fs::read(library).unwrap());
+        self
+    }
+
+    pub fn directory(&self) -> PathBuf {
+        self.root.path().join("plugins")
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory().join(name)
+    }
+
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    pub fn add(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, bytes).unwrap();
+        self.chmod(name, 0o644);
+        path
+    }
+
+    pub fn chmod(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.file(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub fn options(&self) -> Options {
+        let mut preflight: Vec<OsString> = Vec::new();
+        if let Some(variable) = &self.environment {
+            preflight.extend(["/usr/bin/env".into(), variable.into()]);
+        }
+        preflight.extend([PROBE.into(), "preflight".into()]);
+        let mut options = Options::new(&self.cache, preflight).directory(Directory::explicit(self.directory()));
+        options.preflight_timeout = Duration::from_secs(60);
+        options
+    }
+
+    pub fn open(&self) -> Registry {
+        Registry::open(self.options(), Vec::new())
+    }
+
+    /// The rows of one file.
+    pub fn rows(&self, registry: &Registry, name: &str) -> Vec<Status> {
+        registry.plugins().into_iter().filter(|row| row.file.as_deref() == Some(&*self.file(name))).collect()
+    }
+
+    /// One call in a process of its own.
+    pub fn call(&self, type_name: &str, method: &str, properties: Value) -> Ended {
+        let mut command = Command::new(PROBE);
+        command.arg("run").arg(self.directory()).arg(&self.cache).args([type_name, method]).arg(properties.to_string());
+        let output = command.env("RUST_BACKTRACE", "0").output().unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = |label: &str| -> Option<Value> {
+            let line = stdout.lines().find_map(|line| line.strip_prefix(label)?.strip_prefix(' '))?;
+            serde_json::from_str(line).ok()
+        };
+        Ended {
+            signal: output.status.signal(),
+            code: output.status.code(),
+            ok: line("ok"),
+            error: line("error"),
+            log_bytes: line("log").and_then(|log| log["bytes"].as_u64()).unwrap_or_default(),
+            alive: line("alive") == Some(Value::Bool(true)),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
