@@ -6,6 +6,7 @@
 mod error;
 mod flow;
 mod measure;
+mod parts;
 mod peers;
 mod program;
 mod report;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((first, rest)) if first == "peer" => peers::run(rest),
+        Some((first, rest)) if first == "part" => parts::run(rest),
         _ => Options::parse(&arguments).and_then(|options| bench(&options)),
     };
     match result {

@@ -27,7 +27,16 @@ impl Program {
 
     /// One of the programs in `peers/`: this very binary.
     pub fn peer(name: &str) -> Self {
-        Self::new(env::current_exe().map_or_else(|_| "switchyard-bench".into(), OsString::from)).args(["peer", name])
+        Self::own().args(["peer", name])
+    }
+
+    /// One of the programs in `parts/`.
+    pub fn part(name: &str) -> Self {
+        Self::own().args(["part", name])
+    }
+
+    fn own() -> Self {
+        Self::new(env::current_exe().map_or_else(|_| "switchyard-bench".into(), OsString::from))
     }
 
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
@@ -72,10 +81,11 @@ impl Program {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The number it prints.
+    /// The number on the last line of what it prints.
     pub fn figure(&self) -> Result<f64> {
         let text = self.text()?;
-        text.trim().parse().map_err(|_| Error::Run(format!("`{self}` printed {:?}, which is not a number", text.trim())))
+        let last = text.lines().last().unwrap_or_default().trim();
+        last.parse().map_err(|_| Error::Run(format!("`{self}` printed {last:?}, which is not a number")))
     }
 
     /// What it says of itself, in one line.

@@ -2,10 +2,13 @@
 
 mod docker;
 mod growth;
+mod heap;
 mod lines;
+mod load;
 mod orchestrators;
 mod overhead;
 mod parallel;
+mod schema;
 mod sequence;
 mod start;
 
@@ -20,7 +23,10 @@ pub const ALL: &[Row] = &[
     orchestrators::PREFECT,
     orchestrators::SNAKEMAKE,
     overhead::ROW,
+    heap::ROW,
     lines::ROW,
     growth::ROW,
+    load::ROW,
+    schema::ROW,
     docker::ROW,
 ];

@@ -119,7 +119,7 @@ impl Stage {
 /// The library with another plugin id and another type in it, of the same length, so that nothing else moves.
 fn renamed(library: &[u8], number: usize) -> Vec<u8> {
     let mut bytes = library.to_vec();
-    for (from, to) in [("misbehave", format!("copied{number:03}")), ("Misbehave", format!("Copied{number:03}"))] {
+    for (from, to) in [("misbehav", format!("copy{number:04}")), ("Misbehav", format!("Copy{number:04}"))] {
         let mut at = 0;
         while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from.as_bytes()) {
             at += found;
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_copy_has_another_name_of_the_same_length() {
-        let copy = renamed(b"id: misbehave, type: test.Misbehave, misbehave", 7);
-        assert_eq!(String::from_utf8_lossy(&copy), "id: copied007, type: test.Copied007, copied007");
+        let copy = renamed(b"id: misbehave, types: test.Misbehave test.MisbehavingTask", 7);
+        assert_eq!(String::from_utf8_lossy(&copy), "id: copy0007e, types: test.Copy0007e test.Copy0007ingTask");
     }
 }

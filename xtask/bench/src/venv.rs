@@ -12,8 +12,9 @@ pub struct Venv {
 }
 
 impl Venv {
-    /// `requirement` such as `jsonschema` or `prefect==3.4.20`. Installed once.
-    pub fn with(stage: &Stage, requirement: &str) -> Result<Self> {
+    /// `requirements` as pip takes them, the peer's own first. Installed once.
+    pub fn with(stage: &Stage, requirements: &[&str]) -> Result<Self> {
+        let requirement = requirements.first().copied().unwrap_or_default();
         let folder = stage.cache().join("venv").join(requirement.replace("==", "-"));
         let python = folder.join("bin/python");
         let complete = folder.join("complete");
@@ -21,7 +22,7 @@ impl Venv {
             let missing = |error: Error| Error::Missing(format!("{requirement} cannot be installed: {error}"));
             eprintln!("    installing {requirement} for Python (once)");
             Program::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).text().map_err(missing)?;
-            Program::new(&python).args(["-m", "pip", "install", "--quiet", requirement]).text().map_err(missing)?;
+            Program::new(&python).args(["-m", "pip", "install", "--quiet"]).args(requirements).text().map_err(missing)?;
             fs::write(&complete, requirement).map_err(|error| Error::file("write", &complete, &error))?;
         }
         Ok(Self { python })

@@ -1,0 +1,23 @@
+//! Parts of Switchyard by themselves, for rows where the command line around them would hide what is measured.
+
+mod load;
+mod schema;
+mod spawn;
+
+use std::process::ExitCode;
+
+use crate::error::{Error, Result};
+
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Error::Usage("part wants a name".to_owned()));
+    };
+    match name.as_str() {
+        "preflight" => return load::preflight(rest),
+        "load" => load::run(rest),
+        "schema" => schema::run(rest),
+        "spawn" => spawn::run(rest),
+        _ => Err(Error::Usage(format!("there is no part `{name}`"))),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
