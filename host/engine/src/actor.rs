@@ -288,7 +288,7 @@ impl Actor {
             properties: &facts.properties,
             component,
             task: plugin,
-            working_dir: working_dir(&self.shared.work_root, &document.id, attempt),
+            working_dir: working_dir(&self.shared.work_dirs, &document.id, attempt),
             shared: false,
             timeout_ms: timeout.and_then(|timeout| u64::try_from(timeout.as_millis()).ok()),
         })?;

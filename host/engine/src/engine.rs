@@ -18,6 +18,7 @@ use switchyard_store::{
     logs::Logs,
     secrets::Secrets,
     storage::{self, Source, Storage, StorageUri},
+    workdir::WorkDirs,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -56,7 +57,7 @@ pub(crate) struct Shared {
     pub journal: Journal,
     pub logs: Logs,
     pub storage: Storage,
-    pub work_root: PathBuf,
+    pub work_dirs: WorkDirs,
     pub slots: Arc<Semaphore>,
     pub grace: Duration,
     pub secrets: Arc<Secrets>,
@@ -112,7 +113,7 @@ impl Engine {
             journal,
             logs: Logs::new(data.join("logs")),
             storage: Storage::local(data.join("storage")),
-            work_root: data.join("work"),
+            work_dirs: WorkDirs::new(data.join("work")),
             slots: Arc::new(Semaphore::new(options.slots.clamp(1, Semaphore::MAX_PERMITS))),
             grace: options.grace,
             secrets: options.secrets,

@@ -73,7 +73,7 @@ impl Engine {
                         properties: &facts.properties,
                         component,
                         task: plugin,
-                        working_dir: working_dir(&shared.work_root, &run.id, 0),
+                        working_dir: working_dir(&shared.work_dirs, &run.id, 0),
                         shared: false,
                         timeout_ms: None,
                     });

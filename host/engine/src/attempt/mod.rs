@@ -17,7 +17,7 @@ use switchyard_model::{JsonMap, Level, State};
 use switchyard_plugin_api::{
     CancelReason, Context, DynTask, Error, ErrorKind, FailureReason, Outcome, Phase, Placement, TaskOutcome, TaskRequest,
 };
-use switchyard_store::workdir::WorkDir;
+use switchyard_store::workdir::{WorkDir, WorkDirs};
 use tokio::sync::mpsc;
 
 pub use cancel::Cancel;
@@ -97,11 +97,13 @@ impl Attempt {
         };
         let context = AttemptContext::new(Arc::clone(&self.shared), self.log.clone(), self.cancel.clone(), &self.prepared, &directory);
         let finished = self.follow(&context).await;
+        // What ended by itself on this machine is gone; what was stopped, or runs elsewhere, may still be at work.
+        let clean = self.cancel.current().is_none() && matches!(&finished, Finished::Script(Ok(_)));
         let capture = context.close();
         let end = self.conclude(finished, capture, &directory).await;
         if !self.prepared.request.files.shared {
             let path = directory.path().to_owned();
-            if let Err(error) = directory.remove() {
+            if let Err(error) = self.shared.work_dirs.release(&directory, clean) {
                 tracing::warn!(path = %path.display(), %error, "a working directory could not be removed");
             }
         }
@@ -221,7 +223,7 @@ fn clock(duration: Duration) -> String {
     format!("{:02}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, duration.subsec_millis())
 }
 
-/// Where working directories are, by the key of an attempt.
-pub fn working_dir(root: &std::path::Path, taskrun: &str, attempt: usize) -> PathBuf {
-    root.join(format!("{taskrun}-{attempt}"))
+/// Where the working directory of an attempt is.
+pub fn working_dir(directories: &WorkDirs, taskrun: &str, attempt: usize) -> PathBuf {
+    directories.path(&format!("{taskrun}-{attempt}"))
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLog) -> Result<WorkDir, Error> {
     let path = &prepared.request.files.working_dir;
     let (root, name) = (path.parent().unwrap_or(path), path.file_name().and_then(|name| name.to_str()).unwrap_or_default());
-    let directory = if prepared.request.files.shared { WorkDir::at(root, name) } else { WorkDir::create(root, name) }.map_err(|e| plain(&e))?;
+    let directory = if prepared.request.files.shared { WorkDir::at(root, name) } else { shared.work_dirs.create(name) }.map_err(|e| plain(&e))?;
     if !prepared.inputs.is_empty() {
         log.phase(Phase::StagingIn);
     }

@@ -7,6 +7,7 @@ mod beneath;
 mod capture;
 mod error;
 mod glob;
+mod pool;
 mod remove;
 mod tree;
 
@@ -24,6 +25,7 @@ pub use beneath::check_name;
 pub use capture::{Capture, Captured, CapturedFile};
 pub use error::{Error, Result};
 pub use glob::Glob;
+pub use pool::WorkDirs;
 pub use remove::{Sweep, sweep};
 
 use beneath::Beneath;
