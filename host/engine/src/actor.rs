@@ -15,15 +15,16 @@ use switchyard_store::{
 use tokio::sync::mpsc;
 
 use crate::{
-    attempt::{Attempt, Cancel, TaskLog, working_dir},
+    attempt::{Attempt, Cancel, TaskLog, directory_id},
     context::{Fixed, RunScope},
     core::{Ask, Decision, Effect, Event, Instance, RunIx, TaskEnd, TimerKind},
     engine::Shared,
     load::{Prepared, Work},
     notice::{Notice, TaskTag},
-    script::{Preparation, prepare},
+    script::{Preparation, prepare, task_ref},
     services::Services,
     task::{Done, Rendering, decide, duration},
+    working_directory,
 };
 
 /// What reaches an execution from outside.
@@ -146,8 +147,9 @@ impl Actor {
         match effect {
             Effect::Start { run } => self.start(run, events),
             Effect::Ask { run, ask } => {
-                let decision = self.decide(run, ask, now);
-                events.push_back(Event::Decided { run, decision });
+                if let Some(decision) = self.decide(run, ask, now) {
+                    events.push_back(Event::Decided { run, decision });
+                }
             }
             Effect::Timer { run, kind, at } => self.timer(run, kind, at, now),
             Effect::Stop { run } => match self.running.get(&run) {
@@ -193,12 +195,30 @@ impl Actor {
         }
     }
 
-    fn decide(&self, run: RunIx, ask: Ask, now: Timestamp) -> Decision {
+    /// The answer, unless it takes time and will come as an event.
+    fn decide(&self, run: RunIx, ask: Ask, now: Timestamp) -> Option<Decision> {
         let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
         let rendering = Rendering { expr: &self.shared.expr, scope: &scope, now };
-        decide(&self.instance, run, ask, &rendering).unwrap_or_else(|error| {
+        let decided = decide(&self.instance, run, ask, &rendering).and_then(|decision| {
+            let task = &self.instance.program().def(self.instance.task_of(run)).task;
+            let (TaskKind::WorkingDirectory(kind), true) = (&task.kind, decision != Decision::Skip) else { return Ok(Some(decision)) };
+            let id = directory_id(self.instance.task_run(run), 0);
+            let expr = &self.shared.expr;
+            let log = self.log(run);
+            let job = match ask {
+                Ask::Close => working_directory::close(kind, id, task_ref(self.instance.task_run(run), 0), expr, &scope)?,
+                _ => working_directory::open(kind, id, expr, &scope, &log)?,
+            };
+            let (shared, outbox) = (Arc::clone(&self.shared), self.outbox.clone());
+            tokio::spawn(async move {
+                let decision = job.run(shared, log).await;
+                let _ = outbox.send(Message::Event(Event::Decided { run, decision }));
+            });
+            Ok(None)
+        });
+        decided.unwrap_or_else(|error| {
             self.log(run).error(&error);
-            Decision::Fail
+            Some(if ask == Ask::Close { Decision::Closed { outputs: JsonMap::new(), failed: true } } else { Decision::Fail })
         })
     }
 
@@ -278,6 +298,8 @@ impl Actor {
         let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
         let document = self.instance.task_run(run);
         let attempt = document.attempts.len();
+        let inside = self.instance.program().def(number).working_directory.and(self.instance.parent_of(run));
+        let directory = inside.map_or_else(|| directory_id(document, attempt), |parent| directory_id(self.instance.task_run(parent), 0));
         let prepared = prepare(&Preparation {
             registry: &self.shared.registry,
             config: &self.shared.config,
@@ -288,8 +310,8 @@ impl Actor {
             properties: &facts.properties,
             component,
             task: plugin,
-            working_dir: working_dir(&self.shared.work_dirs, &document.id, attempt),
-            shared: false,
+            working_dir: self.shared.work_dirs.path(&directory),
+            shared: inside.is_some(),
             timeout_ms: timeout.and_then(|timeout| u64::try_from(timeout.as_millis()).ok()),
         })?;
         let log = self.log(run);

@@ -21,6 +21,7 @@ mod random;
 mod script;
 mod services;
 mod task;
+mod working_directory;
 
 pub use config::Config;
 pub use engine::{Engine, Handle, Options, Refused, Submission, built_in};

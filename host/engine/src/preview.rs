@@ -10,7 +10,7 @@ use switchyard_model::{State, StateHistory, TaskRun};
 use switchyard_plugin_api::{Error, Preview};
 
 use crate::{
-    attempt::working_dir,
+    attempt::directory_id,
     context::{Fixed, RunScope},
     core::Instance,
     engine::{Engine, Refused, Submission},
@@ -73,7 +73,7 @@ impl Engine {
                         properties: &facts.properties,
                         component,
                         task: plugin,
-                        working_dir: working_dir(&shared.work_dirs, &run.id, 0),
+                        working_dir: shared.work_dirs.path(&directory_id(&run, 0)),
                         shared: false,
                         timeout_ms: None,
                     });

@@ -8,15 +8,33 @@ use switchyard_model::{Execution, Sources};
 use switchyard_registry::Registry;
 use switchyard_store::secrets::Secrets;
 
+/// Collects logs; pieces of one line may come apart.
 #[derive(Default)]
-struct Seen(Mutex<Vec<String>>);
+struct Seen(Mutex<Vec<(String, String)>>);
 
 impl Observer for Seen {
     fn notice(&self, notice: &Notice<'_>) {
         if let Notice::Log { task, level, text, .. } = notice {
-            let line = format!("{} {level} {}", task.task_id, String::from_utf8_lossy(text).trim_end());
-            self.0.lock().unwrap().push(line);
+            let (who, text) = (format!("{} {level}", task.task_id), String::from_utf8_lossy(text).into_owned());
+            let mut seen = self.0.lock().unwrap();
+            match seen.last_mut() {
+                Some((last, before)) if *last == who => {
+                    // Messages have no line end of their own.
+                    if who.ends_with("ERROR") || who.ends_with("WARN") {
+                        before.push('\n');
+                    }
+                    before.push_str(&text);
+                }
+                _ => seen.push((who, text)),
+            }
         }
+    }
+}
+
+impl Seen {
+    fn lines(&self) -> Vec<String> {
+        let seen = self.0.lock().unwrap();
+        seen.iter().flat_map(|(who, text)| text.lines().map(move |line| format!("{who} {line}"))).collect()
     }
 }
 
@@ -54,7 +72,7 @@ async fn run_with(yaml: &str, inputs: Json) -> Ran {
     let handle = engine.submit(loaded.program.unwrap(), submission).await.unwrap_or_else(|e| panic!("{e:?}"));
     let execution = handle.wait().await;
     engine.stop().await;
-    let log = seen.0.lock().unwrap().clone();
+    let log = seen.lines();
     Ran { execution, log, _data: data }
 }
 
@@ -92,7 +110,7 @@ async fn a_script_prints_reports_values_and_leaves_files() {
     assert_eq!(ran.state(), "SUCCESS", "{:#?}", ran.log);
     assert_eq!(ran.outputs("first")["exitCode"], 0);
     assert_eq!(ran.outputs("first")["vars"]["k"], 41);
-    assert!(ran.log.iter().any(|line| line.contains("data\n42")), "{:#?}", ran.log);
+    assert_eq!(ran.log, ["first INFO hello", "second INFO data", "second INFO 42"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,4 +183,20 @@ async fn an_expression_that_cannot_be_rendered_fails_its_task_and_says_where() {
     let ran = run(&flow(&shell("x", r#"commands: ["echo {{ outputs.nope.value }}"]"#))).await;
     assert_eq!(ran.state(), "FAILED");
     assert!(ran.log.iter().any(|line| line.contains("nope")), "{:#?}", ran.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_of_a_working_directory_share_their_files_4_3() {
+    let child = |id: &str, command: &str| shell(id, &format!("commands: [\"{command}\"]")).replace("\n", "\n    ").trim_end().to_owned();
+    let tasks = format!(
+        "  - id: wd\n    type: io.kestra.core.tasks.flows.WorkingDirectory\n    inputFiles: {{in.txt: \"{{{{ flow.id }}}}\"}}\n    outputFiles: [\"*.txt\"]\n    tasks:\n    {}\n    {}\n",
+        child("first", "cp in.txt mid.txt"),
+        child("second", "cat mid.txt > out.txt; echo >> out.txt; cat out.txt")
+    );
+    let after = shell("after", r#"commands: ["cat {{ outputs.wd.outputFiles['out.txt'] }}"]"#);
+    let ran = run(&flow(&(tasks + &after))).await;
+    assert_eq!(ran.state(), "SUCCESS", "{:#?}", ran.log);
+    assert_eq!(ran.log, ["second INFO t", "after INFO t"]);
+    let files = ran.outputs("wd")["outputFiles"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(files, ["in.txt", "mid.txt", "out.txt"]);
 }

@@ -7,21 +7,22 @@ mod outputs;
 mod staging;
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
 use serde_json::{Map, Value as Json};
-use switchyard_model::{JsonMap, Level, State};
+use switchyard_model::{JsonMap, Level, State, TaskRun};
 use switchyard_plugin_api::{
     CancelReason, Context, DynTask, Error, ErrorKind, FailureReason, Outcome, Phase, Placement, TaskOutcome, TaskRequest,
 };
-use switchyard_store::workdir::{WorkDir, WorkDirs};
+use switchyard_store::workdir::WorkDir;
 use tokio::sync::mpsc;
 
 pub use cancel::Cancel;
 pub use log::TaskLog;
+pub(crate) use outputs::store;
+pub(crate) use staging::place;
 
 use self::context::{AttemptContext, Shareable};
 use crate::{
@@ -223,7 +224,7 @@ fn clock(duration: Duration) -> String {
     format!("{:02}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, duration.subsec_millis())
 }
 
-/// Where the working directory of an attempt is.
-pub fn working_dir(directories: &WorkDirs, taskrun: &str, attempt: usize) -> PathBuf {
-    directories.path(&format!("{taskrun}-{attempt}"))
+/// Names the working directory of an attempt.
+pub fn directory_id(run: &TaskRun, attempt: usize) -> String {
+    format!("{}-{attempt}", run.id)
 }

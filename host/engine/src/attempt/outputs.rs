@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::Level;
-use switchyard_plugin_api::Error;
+use switchyard_plugin_api::{Error, TaskRef};
 use switchyard_store::{
     storage::{self, Source, StorageUri},
     workdir::{Capture, CapturedFile, WorkDir},
@@ -19,7 +19,7 @@ pub(super) async fn collect(shared: &Shared, prepared: &Prepared, directory: &Wo
         let found = directory.capture(&Capture::new([format!("{output}/**")])).map_err(|e| plain(&e))?;
         for file in found.files {
             let key = file.key.strip_prefix(&format!("{output}/")).unwrap_or(&file.key).to_owned();
-            let uri = store(shared, prepared, directory, &file, &key).await?;
+            let uri = store(shared, &request.task, directory, &file, &key, request.files.shared).await?;
             files.insert(key, Json::String(uri));
         }
     }
@@ -30,19 +30,25 @@ pub(super) async fn collect(shared: &Shared, prepared: &Prepared, directory: &Wo
             log.message(Level::Warn, &warning);
         }
         for file in found.files {
-            let uri = store(shared, prepared, directory, &file, &file.key).await?;
+            let uri = store(shared, &request.task, directory, &file, &file.key, request.files.shared).await?;
             files.insert(file.key, Json::String(uri));
         }
     }
     Ok(files)
 }
 
-async fn store(shared: &Shared, prepared: &Prepared, directory: &WorkDir, file: &CapturedFile, key: &str) -> Result<String, Error> {
-    let task = &prepared.request.task;
+/// Puts one file into internal storage; answers its URI. A file of a shared directory stays, since siblings want to see it.
+pub(crate) async fn store(
+    shared: &Shared,
+    task: &TaskRef,
+    directory: &WorkDir,
+    file: &CapturedFile,
+    key: &str,
+    stays: bool,
+) -> Result<String, Error> {
     let failed = |error: storage::Error| Error::environment(error.code(), format!("the output file `{key}` cannot be stored: {error}"));
     let uri = StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, key).map_err(failed)?;
-    // Siblings in a shared directory still want to see the file.
-    let source = if prepared.request.files.shared { Source::Copy } else { Source::Move };
+    let source = if stays { Source::Copy } else { Source::Move };
     shared.storage.put_captured(&uri, directory, file, source).await.map_err(failed)?;
     Ok(uri.to_string())
 }

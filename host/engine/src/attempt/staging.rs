@@ -11,22 +11,19 @@ use switchyard_store::{
 use super::log::TaskLog;
 use crate::{
     engine::Shared,
-    script::{Content, Prepared},
+    script::{Content, Input, Prepared},
 };
 
 /// Makes the directory and fills it.
 pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLog) -> Result<WorkDir, Error> {
     let path = &prepared.request.files.working_dir;
-    let (root, name) = (path.parent().unwrap_or(path), path.file_name().and_then(|name| name.to_str()).unwrap_or_default());
-    let directory = if prepared.request.files.shared { WorkDir::at(root, name) } else { shared.work_dirs.create(name) }.map_err(|e| plain(&e))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let directory = if prepared.request.files.shared { shared.work_dirs.at(name) } else { shared.work_dirs.create(name) }.map_err(|e| plain(&e))?;
     if !prepared.inputs.is_empty() {
         log.phase(Phase::StagingIn);
     }
     for input in &prepared.inputs {
-        match &input.content {
-            Content::Text(text) => directory.write(&input.path, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e).at("/inputFiles"))?,
-            Content::Stored(uri) => fetch(shared, &directory, uri, &input.path).await?,
-        }
+        place(shared, &directory, input).await?;
     }
     if let Some(output) = &prepared.request.files.output_dir {
         directory.make_directory(output).map_err(|e| plain(&e))?;
@@ -42,6 +39,16 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
         put(&directory, file, &content)?;
     }
     Ok(directory)
+}
+
+/// Puts one of the user's files where it belongs.
+pub(crate) async fn place(shared: &Shared, directory: &WorkDir, input: &Input) -> Result<(), Error> {
+    match &input.content {
+        Content::Text(text) => {
+            directory.write(&input.path, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e).at("/inputFiles"))
+        }
+        Content::Stored(uri) => fetch(shared, directory, uri, &input.path).await,
+    }
 }
 
 fn put(directory: &WorkDir, file: &PlanFile, content: &str) -> Result<(), Error> {

@@ -110,7 +110,9 @@ async fn follow(
                 Turn::Closed => closed = true,
                 Turn::Ended => {
                     ended = true;
-                    owed = stdout.taken() + stdout.waiting() + stderr.taken() + stderr.waiting();
+                    if !closed {
+                        owed = stdout.taken() + stdout.waiting() + stderr.taken() + stderr.waiting();
+                    }
                 }
                 Turn::Asked(cancellation) => break Some(cancellation),
                 Turn::Waited if stdout.taken() + stderr.taken() >= owed => {

@@ -5,5 +5,6 @@ mod files;
 mod prepare;
 mod request;
 
-pub use files::Content;
+pub use files::{Content, Input, inputs};
+pub use request::task_ref;
 pub use prepare::{Preparation, Prepared, apply, prepare};

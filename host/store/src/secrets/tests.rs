@@ -23,7 +23,7 @@ fn rule_9_secrets_of_the_environment() {
     for (key, value) in [("DB", "password"), ("db", "password"), ("LOWER", "abc"), ("LONG", "password")] {
         assert_eq!(secrets.get(key).unwrap(), value);
     }
-    let codes: Vec<_> = errors.iter().map(|error| error.code()).collect();
+    let codes: Vec<_> = errors.iter().map(super::Error::code).collect();
     assert_eq!(codes, ["secrets::undecodable"; 2]);
     insta::assert_snapshot!(secrets.get("other").unwrap_err(), @"there is no secret `OTHER`; set the environment variable `SECRET_OTHER` to its value in base64, or add `OTHER=value` to the secrets file");
     assert_eq!(format!("{secrets:?}"), r#"{"DB", "LONG", "LOWER"}"#);
@@ -34,7 +34,7 @@ fn secrets_of_a_file() {
     let lines = file("# comment\nDB=pass=word \n\n  token = x\nnothing\n=y\n", 0o644);
     let (mut secrets, errors) = Secrets::from_file(lines.path()).unwrap();
     assert_eq!((secrets.get("DB").unwrap(), secrets.get("TOKEN").unwrap()), ("pass=word ", " x"));
-    let codes: Vec<_> = errors.iter().map(|error| error.code()).collect();
+    let codes: Vec<_> = errors.iter().map(super::Error::code).collect();
     assert_eq!(codes, ["secrets::exposed", "secrets::line", "secrets::line"]);
 
     let json = file(r#"{"db": "two\nlines"}"#, 0o600);

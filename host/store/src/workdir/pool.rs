@@ -38,6 +38,11 @@ impl WorkDirs {
         self.0.root.join(id)
     }
 
+    /// The directory of an id, which is there already.
+    pub fn at(&self, id: &str) -> Result<WorkDir> {
+        WorkDir::at(&self.0.root, id)
+    }
+
     /// An empty directory `root/id`. See [`WorkDir::create`].
     pub fn create(&self, id: &str) -> Result<WorkDir> {
         let directory = WorkDir::at(&self.0.root, id)?;
