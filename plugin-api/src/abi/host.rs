@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use abi_stable::{
-    library::{AbiHeaderRef, LibraryError},
+    library::AbiHeaderRef,
     sabi_trait::TD_Opaque,
     std_types::{RResult, RSlice, RStr, RVec},
 };
@@ -15,7 +15,7 @@ use super::{
     layout::{ComponentBox, ContextBox, ContextObject, ContextObject_TO, HostObject, HostObject_TO, Kind, PluginModuleRef, Reply, Stream},
     wire,
 };
-pub use super::{panics::Panic, tracing_bridge::Trace};
+pub use super::{mismatch::Mismatch, panics::Panic, tracing_bridge::Trace};
 use crate::{
     Attached, BoxFuture, ComponentKind, Context, DynTask, DynTaskRunner, Error, Event, Files, Health, LogStream, Manifest, Outcome, Paths,
     Plan, PlanContext, Preview, Problem, RunRequest, TaskOutcome, TaskRequest,
@@ -39,15 +39,6 @@ pub struct Module {
     guard: Guard,
 }
 
-/// Why a root module was refused.
-#[derive(Debug)]
-pub struct Mismatch {
-    /// The one true line of a report of many kilobytes.
-    pub summary: String,
-    /// The whole report.
-    pub report: String,
-}
-
 impl Module {
     /// Checks and initialises the root module behind a header symbol. `trusted` skips the layout check for a library whose
     /// content was checked before by this very host.
@@ -57,14 +48,14 @@ impl Module {
     /// `header` must be the value of the symbol [`super::layout::ROOT_SYMBOL`] of a library that is never unloaded; `trusted` may
     /// only be set if the same bytes passed the check.
     pub unsafe fn from_header(header: AbiHeaderRef, trusted: bool, guard: Guard) -> Result<Self, Mismatch> {
-        let header = header.upgrade().map_err(|e| mismatch(&e))?;
+        let header = header.upgrade().map_err(Mismatch::from)?;
         let module = if trusted {
             // SAFETY: the caller vouches that the layout of these bytes was checked before.
             unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() }
         } else {
             header.init_root_module::<PluginModuleRef>()
         };
-        module.map(|module| Self { module, guard }).map_err(|e| mismatch(&e))
+        module.map(|module| Self { module, guard }).map_err(Mismatch::from)
     }
 
     /// Gives the plugin its host.
@@ -100,30 +91,6 @@ impl Module {
         match (self.module.component())(kind, RStr::from_str(type_name)) {
             RResult::ROk(object) => Ok(Foreign { object, guard: self.guard.clone() }),
             RResult::RErr(bytes) => Err(wire::error(&bytes)),
-        }
-    }
-}
-
-/// `abi_stable` reports kilobytes of nested dumps with the reason near the end.
-fn mismatch(error: &LibraryError) -> Mismatch {
-    let report = error.to_string();
-    Mismatch { summary: summarize(&report), report }
-}
-
-/// Finds the line that tells what differs: `type.field: expected X, found Y`.
-pub fn summarize(report: &str) -> String {
-    let lines: Vec<&str> = report.lines().map(str::trim).collect();
-    let after = |label: &str| {
-        lines.iter().rposition(|l| l.starts_with(label)).map(|i| {
-            lines[i..].iter().take(4).map(|l| l.trim_start_matches(label).trim()).find(|l| !l.is_empty()).unwrap_or_default().to_owned()
-        })
-    };
-    let error = lines.iter().rev().find_map(|l| l.strip_prefix("Error:")).map(|l| l.trim().trim_end_matches(':').to_owned());
-    match (error, after("Expected:"), after("Found:")) {
-        (Some(error), Some(expected), Some(found)) => format!("{error}: the host expects {expected}, the plugin has {found}"),
-        (Some(error), _, _) => error,
-        _ => {
-            lines.iter().find(|l| !l.is_empty()).map_or_else(|| "the library was refused without a reason".to_owned(), |l| (*l).to_owned())
         }
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod host;
 pub mod layout;
+mod mismatch;
 mod panics;
 pub mod plugin;
 mod runtime;

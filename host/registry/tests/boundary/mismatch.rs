@@ -66,7 +66,7 @@ fn variants() -> Vec<Variant> {
             name: "field_type",
             layout: &[("pub ping: extern \"C\" fn() -> FfiFuture<()>", "pub ping: extern \"C\" fn() -> FfiFuture<u8>")],
             fields: "init, manifest, component, ping: late_ping",
-            refused: mismatch("PluginModule.ping"),
+            refused: mismatch("PluginModule.ping: mismatched type: the host expects (), the plugin has u8"),
             ..SAME
         },
         Variant {
@@ -101,10 +101,15 @@ fn variants() -> Vec<Variant> {
         Variant {
             name: "method_parameter",
             layout: &[("time_unix_nanos: i64", "time_unix_nanos: u32")],
-            refused: mismatch("time_unix_nanos"),
+            refused: mismatch("ContextObject.try_write_log: mismatched type: the host expects i64, the plugin has u32"),
             ..SAME
         },
-        Variant { name: "enum_variant", layout: &[("    Task,\n", "    Task,\n    Trigger,\n")], refused: mismatch("Kind"), ..SAME },
+        Variant {
+            name: "enum_variant",
+            layout: &[("    Task,\n", "    Task,\n    Trigger,\n")],
+            refused: mismatch("(Kind): too many variants: the host expects 2, the plugin has 3"),
+            ..SAME
+        },
         Variant {
             name: "field_at_the_end",
             layout: &[(
@@ -131,7 +136,12 @@ fn variants() -> Vec<Variant> {
             refused: Some(("plugin::api_mismatch", "it was built with plugin API 2.0.0, this host speaks 1.")),
             ..SAME
         },
-        Variant { name: "major_version_in_disguise", version: "2.0.0", refused: mismatch("2.0.0"), ..SAME },
+        Variant {
+            name: "major_version_in_disguise",
+            version: "2.0.0",
+            refused: mismatch("the plugin was built with plugin API 2.0.0, the host has 1."),
+            ..SAME
+        },
     ]
 }
 
