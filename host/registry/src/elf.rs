@@ -178,3 +178,69 @@ fn text(names: &[u8], at: u32) -> &[u8] {
     let rest = names.get(at as usize..).unwrap_or_default();
     &rest[..rest.iter().position(|b| *b == 0).unwrap_or(rest.len())]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// This very program: position-independent, hence of the same type as a library, and not small.
+    fn library() -> Vec<u8> {
+        let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        bytes[16] = 3;
+        bytes
+    }
+
+    fn entries(file: &File<'_>) -> Vec<u64> {
+        let (table, size, count) = (file.u64(32).unwrap(), u64::from(file.u16(54).unwrap()), u64::from(file.u16(56).unwrap()));
+        let dynamic = (0..count).map(|index| table + index * size).find(|at| file.u32(*at).unwrap() == SEGMENT_DYNAMIC).unwrap();
+        let (offset, length) = (file.u64(dynamic + 8).unwrap(), file.u64(dynamic + 32).unwrap());
+        (offset..offset + length).step_by(16).collect()
+    }
+
+    #[test]
+    fn static_tls_is_noticed() {
+        let mut bytes = library();
+        assert!(!read(&bytes, &[], ".text").unwrap().static_tls);
+        let last = *entries(&File(&bytes)).last().unwrap() as usize;
+        bytes[last..last + 8].copy_from_slice(&TAG_FLAGS.to_ne_bytes());
+        bytes[last + 8..last + 16].copy_from_slice(&FLAG_STATIC_TLS.to_ne_bytes());
+        assert!(read(&bytes, &[], ".text").unwrap().static_tls);
+    }
+
+    #[test]
+    fn sections_are_found_by_name() {
+        let bytes = library();
+        assert!(read(&bytes, &[], ".text").unwrap().section.is_some_and(|text| !text.is_empty()));
+        assert_eq!(
+            read(&bytes, &["no such symbol"], ".no-such-section").unwrap(),
+            Elf { static_tls: false, symbols: vec![], section: None }
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Whatever stands in a header, nothing is read outside the file and nothing panics.
+        #[test]
+        fn any_header_is_read_or_refused(changes in proptest::collection::vec((0_usize..4096, any::<u8>()), 1..12)) {
+            let mut bytes = library();
+            for (at, value) in changes {
+                bytes[at] = value;
+            }
+            // Either answer is right, as long as there is one.
+            if let Err(refusal) = read(&bytes, &["main"], ".switchyard") {
+                prop_assert!(refusal.code.starts_with("plugin::"));
+            }
+        }
+
+        /// A copy that goes on is never taken for a library.
+        #[test]
+        fn a_cut_file_is_refused(cut in any::<prop::sample::Index>()) {
+            let mut bytes = library();
+            bytes.truncate(cut.index(bytes.len()));
+            prop_assert!(read(&bytes, &["main"], ".switchyard").is_err(), "a cut file of {} bytes passed", bytes.len());
+        }
+    }
+}

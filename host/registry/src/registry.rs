@@ -1,7 +1,7 @@
 //! The registry: every component by name, whatever it came from.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -201,12 +201,14 @@ impl Registry {
 
     fn write_notes(&self) {
         let rows = self.plugins();
-        for (at, row) in rows.iter().enumerate() {
-            let Some(file) = row.file.as_ref().filter(|_| row.state != State::Missing) else { continue };
-            let of_file = |other: &&Status| other.file.as_ref() == Some(file);
-            if !rows[..at].iter().any(|other| of_file(&other)) {
-                write_note(file, &rows[at..].iter().filter(of_file).collect::<Vec<_>>());
+        let mut by_file: BTreeMap<&Path, Vec<&Status>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.state != State::Missing) {
+            if let Some(file) = &row.file {
+                by_file.entry(file).or_default().push(row);
             }
+        }
+        for (file, rows) in by_file {
+            write_note(file, &rows);
         }
     }
 }
