@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use super::watch::watch;
 
 /// What one read can take at most.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 128 * 1024;
 /// A read of this size has emptied a full pipe of the default size: the writer is faster than our turns.
 const FULL: usize = 64 * 1024;
 /// Size of the pipe of a fast writer.

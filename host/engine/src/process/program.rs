@@ -13,6 +13,21 @@ use std::{
 use rustix::io::Errno;
 use switchyard_plugin_api::{Command, Error};
 
+/// Refuses what no system can pass to a program.
+pub(super) fn check(command: &Command) -> Result<(), Error> {
+    if let Some(argument) = command.argv.iter().find(|argument| argument.contains('\0')) {
+        return Err(Error::user("process::nul_byte", format!("the argument {argument:?} holds a NUL character"))
+            .with_help("remove it: an argument ends at such a character"));
+    }
+    for (name, value) in &command.env {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return Err(Error::user("process::invalid_variable", format!("the environment variable {name:?} cannot be set"))
+                .with_help("a name is not empty and has no `=`; neither name nor value holds a NUL character"));
+        }
+    }
+    Ok(())
+}
+
 /// The file to execute. A bare name is looked up in the host's own `PATH`, whatever `PATH` the command gets.
 ///
 /// The C library does the same for us, except when the command's environment has a `PATH`: then the standard library would leave

@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open, waitid, waitpid};
 use switchyard_plugin_api::{Command as Finished, Error, LogStream, Outcome};
 use tokio::io::unix::AsyncFd;
 
@@ -41,6 +41,7 @@ pub(super) fn start(finished: &Finished, working_dir: &Path) -> Result<Running, 
         return Err(Error::user("process::empty_command", "there is no program to run: the command is an empty list")
             .with_help("give `commands` at least one entry, or set an `interpreter`"));
     };
+    program::check(finished)?;
     let program = program::resolve(name, &finished.env);
     let mut command = Command::new(&*program);
     command.arg0(name).args(arguments).envs(&finished.env).current_dir(working_dir);
@@ -119,10 +120,14 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // A run that is dropped half-way must leave nothing behind.
+        // A run that is dropped half-way must leave nothing behind, not even a zombie. It has no place left to wait but a thread.
         if !self.reaped {
             self.signal_group(Signal::KILL);
-            let _ = self.child.try_wait();
+            let pid = self.pid;
+            let reap = move || drop(waitpid(Some(pid), WaitOptions::empty()));
+            if let Err(error) = std::thread::Builder::new().name("reap".into()).spawn(reap) {
+                tracing::warn!(pid = pid.as_raw_nonzero().get(), %error, "a killed process stays as a zombie");
+            }
         }
     }
 }

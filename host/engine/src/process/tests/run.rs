@@ -91,6 +91,19 @@ async fn a_command_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
+async fn what_no_system_can_pass_on_is_refused() {
+    for (argument, variable, code) in [
+        ("a\0b", ("A", "b"), "process::nul_byte"),
+        ("a", ("A", "b\0"), "process::invalid_variable"),
+        ("a", ("A=B", "c"), "process::invalid_variable"),
+        ("a", ("", "c"), "process::invalid_variable"),
+    ] {
+        let error = Run::start(&["/bin/echo", argument], &[variable]).end().await.0.unwrap_err();
+        assert_eq!((error.code.as_str(), error.kind), (code, ErrorKind::User), "{variable:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_working_directory_is_not_a_missing_program() {
     let run = Run::start_without_directory(&["/bin/sh", "-c", "true"]);
     let error = run.end().await.0.unwrap_err();
@@ -105,7 +118,7 @@ async fn much_output_arrives_whole_and_in_large_pieces() {
     assert_eq!(outcome, Ok(Outcome::exited(0)));
     assert_eq!(seen.stdout.len(), 20_000_000);
     assert!(seen.stdout.iter().all(|&byte| byte == b'x'));
-    assert!(seen.chunks.iter().max() <= Some(&(256 * 1024)));
+    assert!(seen.chunks.iter().max() <= Some(&(128 * 1024)));
 }
 
 #[tokio::test]
