@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, with everything it needs.
 //!
-//! A test that needs a container engine has `docker_` in its name, one that needs the other compilers `compiler_`. Without the
+//! A test that needs a container engine has `docker_` in its name, one that needs the other compilers `compilers_`. Without the
 //! system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
 
 use std::{env, path::PathBuf};
@@ -36,7 +36,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut engine = None;
     or_gap("docker_", apt::install(apt::FOR_TESTS).and_then(|()| container_engine(workspace).map(|found| engine = Some(found))))?;
     let mut rustcs = Vec::new();
-    or_gap("compiler_", compilers::unpack(workspace).map(|found| rustcs = found))?;
+    or_gap("compilers_", compilers::unpack(workspace).map(|found| rustcs = found))?;
     NEXTEST.program(workspace)?;
 
     step("build everything once", || {

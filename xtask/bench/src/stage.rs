@@ -67,7 +67,7 @@ impl Stage {
     /// `switchyard run` of a flow: the whole path, with the data directory on disk.
     pub fn run(&self, flow: &Path, plugins: &Path) -> Program {
         let program = Program::new(self.host()).arg("run").arg(flow).arg("--plugins").arg(plugins);
-        program.env("SWITCHYARD_DATA", self.folder.join("data"))
+        program.env("SWITCHYARD_DATA_DIR", self.folder.join("data"))
     }
 
     /// Runs the flow once for its result: `count` task runs whose id begins with `work` must have succeeded.
