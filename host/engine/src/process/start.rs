@@ -124,7 +124,7 @@ impl Drop for Started {
         if !self.reaped {
             self.signal_group(Signal::KILL);
             let pid = self.pid;
-            let reap = move || drop(waitpid(Some(pid), WaitOptions::empty()));
+            let reap = move || waitpid(Some(pid), WaitOptions::empty()).is_ok();
             if let Err(error) = std::thread::Builder::new().name("reap".into()).spawn(reap) {
                 tracing::warn!(pid = pid.as_raw_nonzero().get(), %error, "a killed process stays as a zombie");
             }
