@@ -1,2 +1,37 @@
 //! The switchyard command.
-fn main() {}
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod arguments;
+mod command;
+mod exit;
+mod failure;
+mod host;
+mod journal;
+mod page;
+mod place;
+mod scratch;
+mod screen;
+
+use arguments::{Arguments, Command};
+use screen::Screen;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Command::Preflight { file } = &arguments.command {
+        return switchyard_registry::preflight_main(file);
+    }
+    let errors = Screen::stderr(arguments.globals.color);
+    journal::start(arguments.globals.verbose, errors);
+    match command::run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            errors.show_failure(&failure);
+            failure.exit.into()
+        }
+    }
+}

@@ -33,8 +33,10 @@ use crate::{
 
 /// How an engine runs.
 pub struct Options {
-    /// Working directories, logs, internal storage and the journal are below it.
+    /// Logs, internal storage and the journal are below it.
     pub data_dir: PathBuf,
+    /// Working directories of tasks are below it. Several hosts may share it.
+    pub work_dir: PathBuf,
     /// `false` measures what the journal costs; nothing is recovered then.
     pub journal: bool,
     /// Local processes and containers at a time, over all executions.
@@ -113,7 +115,7 @@ impl Engine {
             journal,
             logs: Logs::new(data.join("logs")),
             storage: Storage::local(data.join("storage")),
-            work_dirs: WorkDirs::new(data.join("work")),
+            work_dirs: WorkDirs::new(std::path::absolute(&options.work_dir).unwrap_or(options.work_dir)),
             slots: Arc::new(Semaphore::new(options.slots.clamp(1, Semaphore::MAX_PERMITS))),
             grace: options.grace,
             secrets: options.secrets,

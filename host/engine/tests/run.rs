@@ -49,7 +49,7 @@ fn engine(data: PathBuf, observer: Arc<dyn Observer>, plugins: switchyard_plugin
     let mut secrets = Secrets::default();
     secrets.insert("S", "hunter2hunter2".to_owned());
     let options =
-        Options { data_dir: data, journal: true, slots: 8, grace: Duration::from_secs(5), config: Arc::default(), secrets: Arc::new(secrets) };
+        Options { work_dir: data.join("work"), data_dir: data, journal: true, slots: 8, grace: Duration::from_secs(5), config: Arc::default(), secrets: Arc::new(secrets) };
     Engine::start(options, registry, observer).unwrap()
 }
 

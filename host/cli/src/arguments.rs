@@ -1,0 +1,207 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::screen::ColorChoice;
+
+/// Runs flows: each script task goes to the task runner that its `taskRunner.type` names.
+#[derive(Debug, Parser)]
+#[command(name = "switchyard", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  switchyard run hello.yaml -i name=you     run a flow, show its log
+  switchyard validate flows/                find everything that is wrong with the flows of a directory
+  switchyard plugins list                   what is loaded, and why not
+  switchyard explain hello.yaml --task greet
+                                            where each value of a task came from
+
+Exit codes: 0 success or warning, 1 failed, 2 invalid flow or usage, 130 interrupted.";
+
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// A directory of plugins, instead of the usual ones [usual: `plugins` beside the program, `plugins-dist`]
+    #[arg(
+        long = "plugins",
+        value_name = "DIR",
+        env = "SWITCHYARD_PLUGINS",
+        value_delimiter = ':',
+        hide_env_values = true,
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub plugins: Vec<PathBuf>,
+    /// The host's configuration [usual: `switchyard.yaml` in the current directory]
+    #[arg(long, value_name = "FILE", env = "SWITCHYARD_CONFIG", hide_env_values = true, global = true, help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = false, global = true, help_heading = "Global options")]
+    pub color: ColorChoice,
+    /// Tell more: what the host does, DEBUG lines of tasks; twice for everything
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(Run),
+    Validate(Validate),
+    Explain(Explain),
+    /// The components that flows can use, and the files they come from
+    #[command(subcommand)]
+    Plugins(Plugins),
+    Schema(Schema),
+    Expr(Expr),
+    Completions(Completions),
+    /// Loads a library in a throw-away process and prints its manifest
+    #[command(name = "__preflight", hide = true)]
+    Preflight {
+        file: PathBuf,
+    },
+}
+
+/// Run a flow to its end
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard run hello.yaml
+  switchyard run etl.yaml -i day=2026-01-31 -i data=@rows.csv
+  switchyard run hello.yaml --output json | jq .state.current
+  switchyard run hello.yaml --dry-run       show what each task runner would be asked to do")]
+pub struct Run {
+    /// The flow; `-` reads it from standard input
+    #[arg(value_name = "FLOW")]
+    pub flow: PathBuf,
+    /// An input; `name=@path` gives the content of a file
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub inputs: Vec<String>,
+    /// A label of the execution
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    pub labels: Vec<String>,
+    /// What is printed on standard output: the log, or the execution as one JSON document
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+    /// Show each task's merged and rendered configuration, and what its runner would create
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not print the log of the tasks
+    #[arg(long)]
+    pub no_logs: bool,
+    /// Tasks that may run at the same time [usual: four for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub slots: Option<u16>,
+    /// Keep the journal, logs and files of executions here [usual: nothing is kept]
+    #[arg(long, value_name = "DIR", env = "SWITCHYARD_DATA_DIR", hide_env_values = true)]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Find everything that is wrong with flows
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard validate flow.yaml
+  switchyard validate flows/ --format json")]
+pub struct Validate {
+    /// Flows, or directories that are searched for `.yaml` and `.yml` files; `-` reads standard input
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// How findings are printed
+    #[arg(short, long, default_value = "text")]
+    pub format: Format,
+}
+
+/// Explain an error code, or where a task's configuration comes from
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard explain flow::unknown_property
+  switchyard explain hello.yaml --task greet")]
+pub struct Explain {
+    /// An error code, or a flow
+    #[arg(value_name = "CODE|FLOW", required_unless_present = "codes")]
+    pub subject: Option<String>,
+    /// The task of the flow whose values are explained
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+    /// List every error code
+    #[arg(long)]
+    pub codes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Plugins {
+    /// What is loaded, and why not
+    List {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+        /// Also other names of each type, and the host's own tasks and triggers
+        #[arg(long)]
+        all: bool,
+    },
+    /// Documentation, properties and examples of a type
+    Show {
+        /// Any of the type's names
+        #[arg(value_name = "TYPE")]
+        type_name: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a file through every check that the host makes before it loads a plugin
+    Check {
+        file: PathBuf,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Print the JSON Schema of flows, made of all loaded components
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example, for completion in every editor with a YAML language server:
+  switchyard schema > flow.schema.json
+and as first line of a flow:
+  # yaml-language-server: $schema=flow.schema.json")]
+pub struct Schema {}
+
+/// Render an expression and print the typed result as JSON
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard expr '{{ 1 + 1 }}'
+  switchyard expr '{{ inputs.name | upper }}' --vars vars.json")]
+pub struct Expr {
+    /// The template
+    pub template: String,
+    /// A JSON object of variables; `-` reads it from standard input
+    #[arg(long, value_name = "FILE.json")]
+    pub vars: Option<PathBuf>,
+}
+
+/// Print the completions of a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  switchyard completions bash > ~/.local/share/bash-completion/completions/switchyard")]
+pub struct Completions {
+    pub shell: Shell,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}

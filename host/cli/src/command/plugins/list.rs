@@ -1,0 +1,96 @@
+//! `switchyard plugins list`: what is loaded, and why not.
+
+use switchyard_model::{catalog, type_name::former_types};
+use switchyard_registry::{State, Status};
+
+use crate::{
+    arguments::Globals,
+    command::{print, print_json},
+    exit::Exit,
+    failure::Failure,
+    host::Host,
+    screen::{Palette, Screen, Table},
+};
+
+pub fn run(globals: &Globals, host: &Host, json: bool, all: bool) -> Result<Exit, Failure> {
+    let rows = host.registry.plugins();
+    if json {
+        print_json(&rows)?;
+    } else {
+        print(text(globals, host, &rows, all).as_bytes())?;
+    }
+    Ok(Exit::Success)
+}
+
+fn text(globals: &Globals, host: &Host, rows: &[Status], all: bool) -> String {
+    let palette = Screen::stdout(globals.color).palette;
+    let mut table = Table::new(["TYPE", "KIND", "PLUGIN", "VERSION", "STATE", "FILE"]);
+    let mut states = vec![State::BuiltIn];
+    for row in rows.iter().filter(|row| row.type_name.is_some()) {
+        let file = row.file.as_ref().map(|file| file.display().to_string());
+        states.push(row.state);
+        table.push([
+            row.type_name.clone().unwrap_or_default(),
+            row.kind.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            row.plugin.clone().unwrap_or_default(),
+            row.version.clone().unwrap_or_default(),
+            row.state.as_str().to_owned(),
+            file.unwrap_or_default(),
+        ]);
+        for alias in row.aliases.iter().filter(|_| all) {
+            states.push(row.state);
+            table.push([format!("  {alias}"), String::new(), String::new(), String::new(), "alias".to_owned(), String::new()]);
+        }
+    }
+    if all {
+        let core = catalog::tasks().map(|spec| ("task", spec)).chain(catalog::triggers().map(|spec| ("trigger", spec)));
+        for (kind, spec) in core {
+            states.push(State::BuiltIn);
+            table.push([spec.name, kind, "core", env!("CARGO_PKG_VERSION"), "built-in", ""].map(str::to_owned));
+            for alias in former_types(spec.name) {
+                states.push(State::BuiltIn);
+                table.push([format!("  {alias}"), String::new(), String::new(), String::new(), "alias".to_owned(), String::new()]);
+            }
+        }
+    }
+    let mut text = table.render(|row, column, cell| match (row, column) {
+        (0, _) => palette.dim(cell).to_string(),
+        (row, 4) => state(palette, states[row], cell),
+        _ => cell,
+    });
+    text.push_str(&problems(palette, rows));
+    text.push_str(&searched(palette, host));
+    text
+}
+
+fn state(palette: Palette, state: State, cell: String) -> String {
+    match state {
+        State::BuiltIn | State::Ready | State::Loaded => palette.good(cell).to_string(),
+        State::Superseded => palette.dim(cell).to_string(),
+        State::Conflict | State::Refused | State::Missing => palette.bad(cell).to_string(),
+    }
+}
+
+/// Why something is not used, and what should be looked at, each in its line.
+fn problems(palette: Palette, rows: &[Status]) -> String {
+    let mut lines = Vec::new();
+    for row in rows {
+        if !row.state.is_usable() {
+            let code = row.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+            let mark = if row.state == State::Superseded { palette.dim("-") } else { palette.bad("x") };
+            lines.push(format!("{mark} {}{}", row.line(), palette.dim(code)));
+        }
+        let name = row.type_name.clone().or_else(|| row.file.as_ref().map(|file| file.display().to_string())).unwrap_or_default();
+        lines.extend(row.warnings.iter().map(|warning| format!("{} {name}: {warning}", palette.doubtful("!"))));
+    }
+    // Several components of one file have the same warnings about the file.
+    lines.dedup();
+    if lines.is_empty() { String::new() } else { format!("\n{}\n", lines.join("\n")) }
+}
+
+fn searched(palette: Palette, host: &Host) -> String {
+    let directories = host.registry.directories();
+    let names: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
+    let names = if names.is_empty() { "no directory".to_owned() } else { names.join(", ") };
+    format!("\n{}\n", palette.dim(format!("searched: {names}")))
+}

@@ -1,0 +1,174 @@
+//! `switchyard run`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::Value as Json;
+use switchyard_engine::{Engine, Loaded, Observer, Options, Refused, Submission};
+use switchyard_model::{InputType, JsonMap, Label, Severity, State};
+use switchyard_store::secrets::Secrets;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{dry_run, print_json};
+use crate::{
+    arguments::{Format, Globals, Run},
+    exit::Exit,
+    failure::Failure,
+    host::Host,
+    scratch::Scratch,
+    screen::{Finding, Progress, Screen},
+};
+
+/// How long killed tasks may take to end by themselves.
+const GRACE: Duration = Duration::from_secs(5);
+/// Local tasks at a time for each processor.
+const SLOTS_PER_PROCESSOR: usize = 4;
+
+pub fn run(globals: &Globals, command: &Run) -> Result<Exit, Failure> {
+    let mut host = Host::open(globals)?;
+    let loaded = host.load(&command.flow).map_err(|violations| Failure::findings(violations, host.sources.clone()))?;
+    if loaded.violations.has_errors() {
+        return Err(host.failure(loaded.violations));
+    }
+    show_doubts(&loaded, &host, globals);
+    let submission = submission(command, &loaded)?;
+    // Half of the work waits for the kernel: two threads are as good as one per processor, and start sooner.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, "cli::threads", format!("threads cannot be started: {error}")))?;
+    let exit = runtime.block_on(execute(globals, command, &host, loaded, submission));
+    // A thread of a plugin that blocks must not keep the program.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, submission: Submission) -> Result<Exit, Failure> {
+    let Some(flow) = loaded.program else { return Ok(Exit::Invalid) };
+    let json = command.output == Format::Json;
+    let progress = Arc::new(Progress::new(globals, command.no_logs, json));
+    let scratch = Scratch::new(command.data_dir.as_deref());
+    let options = Options {
+        data_dir: scratch.data_dir().to_owned(),
+        work_dir: scratch.work_dir().to_owned(),
+        journal: command.data_dir.is_some(),
+        slots: command.slots.map_or_else(slots, usize::from),
+        grace: GRACE,
+        config: Arc::clone(&host.config),
+        secrets: Arc::new(secrets(host.config.secrets_file.as_deref())?),
+    };
+    let engine =
+        Engine::start(options, host.registry.clone(), Arc::clone(&progress) as Arc<dyn Observer>).map_err(|error| failed(&error))?;
+    if command.dry_run {
+        let tasks = engine.preview(&flow, submission).await.map_err(|refused| refusal(refused, host))?;
+        return dry_run::show(&tasks, globals, json);
+    }
+    let (mut interrupt, mut terminate) = signals()?;
+    let handle = engine.submit(flow, submission).await.map_err(|refused| refusal(refused, host))?;
+    let mut interrupted = false;
+    let execution = loop {
+        let asked = tokio::select! {
+            execution = handle.wait() => break execution,
+            _ = interrupt.recv() => true,
+            _ = terminate.recv() => true,
+        };
+        if asked && interrupted {
+            progress.end();
+            return Err(Failure::new(Exit::Interrupted, "cli::interrupted", "stopped before the tasks had ended; some may still run"));
+        }
+        interrupted = true;
+        progress.interrupted();
+        handle.kill();
+    };
+    engine.stop().await;
+    progress.finish(&execution);
+    if json {
+        print_json(&*execution)?;
+    }
+    Ok(match execution.state.current() {
+        State::Success | State::Warning => Exit::Success,
+        _ if interrupted => Exit::Interrupted,
+        _ => Exit::Failed,
+    })
+}
+
+fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), Failure> {
+    let failed = |error| Failure::new(Exit::Failed, "cli::signals", format!("signals cannot be watched: {error}"));
+    Ok((signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?))
+}
+
+fn slots() -> usize {
+    std::thread::available_parallelism().map_or(SLOTS_PER_PROCESSOR, |processors| processors.get() * SLOTS_PER_PROCESSOR)
+}
+
+/// Warnings about a flow that runs all the same.
+fn show_doubts(loaded: &Loaded, host: &Host, globals: &Globals) {
+    let screen = Screen::stderr(globals.color);
+    for violation in loaded.violations.iter().filter(|violation| violation.severity == Severity::Warning) {
+        eprint!("{}", Finding::of(violation, &host.sources).render(&screen));
+    }
+}
+
+/// What the command line gives to the flow. A value is a text; `@path` names a file, which a FILE input gets as it is.
+fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
+    let (mut inputs, mut files) = (JsonMap::new(), BTreeMap::new());
+    for written in &command.inputs {
+        let (name, value) = pair(written, "-i", "NAME=VALUE")?;
+        let known = loaded.flow().and_then(|flow| flow.inputs.iter().find(|input| *input.id == *name));
+        match value.strip_prefix('@') {
+            Some(path) if known.is_some_and(|input| input.kind == InputType::File) => {
+                files.insert(name, PathBuf::from(path));
+            }
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(Path::new(path), &error))?;
+                inputs.insert(name, Json::String(text));
+            }
+            None => {
+                inputs.insert(name, Json::String(value));
+            }
+        }
+    }
+    let labels = command.labels.iter().map(|written| pair(written, "-l", "KEY=VALUE").map(|(key, value)| Label::new(key, value)));
+    Ok(Submission { inputs, files, labels: labels.collect::<Result<_, _>>()? })
+}
+
+fn pair(written: &str, option: &str, form: &str) -> Result<(String, String), Failure> {
+    match written.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Failure::usage("cli::not_a_pair", format!("`{option} {written}` is not {form}"))
+            .with_help(format!("write for example `{option} name=value`"))),
+    }
+}
+
+/// Secrets of the environment, then those of the configured file.
+fn secrets(file: Option<&Path>) -> Result<Secrets, Failure> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let (mut secrets, mut doubts) = Secrets::from_env(variables);
+    if let Some(file) = file {
+        let (more, found) = Secrets::from_file(file).map_err(|error| Failure::usage(error.code(), error.to_string()))?;
+        secrets.extend(more);
+        doubts.extend(found);
+    }
+    for doubt in doubts {
+        tracing::warn!("{doubt}");
+    }
+    Ok(secrets)
+}
+
+fn refusal(refused: Refused, host: &Host) -> Failure {
+    match refused {
+        Refused::Inputs(violations) => Failure::findings(violations, host.sources.clone()),
+        Refused::Error(error) => failed(&error),
+    }
+}
+
+fn failed(error: &switchyard_plugin_api::Error) -> Failure {
+    let mut failure = Failure::usage(error.code.clone(), error.message.clone());
+    failure.help.clone_from(&error.help);
+    failure
+}

@@ -1,0 +1,66 @@
+//! What every command that knows components needs: the configuration and the registry.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use switchyard_engine::{Config, Loaded, load};
+use switchyard_model::{Sources, Violations};
+use switchyard_registry::{Options, Registry, State};
+
+use crate::{arguments::Globals, failure::Failure, place};
+
+/// Read when nobody names another one.
+const CONFIG: &str = "switchyard.yaml";
+
+pub struct Host {
+    pub config: Arc<Config>,
+    pub registry: Registry,
+    /// Every text that was read.
+    pub sources: Sources,
+}
+
+impl Host {
+    pub fn open(globals: &Globals) -> Result<Self, Failure> {
+        let mut sources = Sources::new();
+        let config = configuration(globals, &mut sources)?;
+        let program = env::current_exe().map_or_else(|_| OsString::from("switchyard"), PathBuf::into_os_string);
+        let mut options = Options::new(place::cache().join("plugins"), vec![program, "__preflight".into()]);
+        options.directories = place::plugin_directories(&globals.plugins, &config.plugin_directories);
+        let registry = Registry::open(options, vec![switchyard_engine::built_in()]);
+        for row in registry.plugins().iter().filter(|row| row.state == State::Missing) {
+            tracing::warn!("plugin directory {}", row.line());
+        }
+        Ok(Self { config: Arc::new(config), registry, sources })
+    }
+
+    /// Reads a flow; `-` is standard input.
+    pub fn load(&mut self, file: &Path) -> Result<Loaded, Violations> {
+        if file != Path::new("-") {
+            return load::file(file, &self.registry, &self.config, &mut self.sources);
+        }
+        let mut bytes = Vec::new();
+        if let Err(error) = std::io::stdin().lock().read_to_end(&mut bytes) {
+            tracing::warn!(%error, "standard input cannot be read to its end");
+        }
+        load::bytes_of("standard input", &bytes, &self.registry, &self.config, &mut self.sources)
+    }
+
+    /// Why a text is no flow, for the screen.
+    pub fn failure(self, violations: Violations) -> Failure {
+        Failure::findings(violations, self.sources)
+    }
+}
+
+fn configuration(globals: &Globals, sources: &mut Sources) -> Result<Config, Failure> {
+    let file = match &globals.config {
+        Some(file) => file.clone(),
+        None if Path::new(CONFIG).is_file() => PathBuf::from(CONFIG),
+        None => return Ok(Config::default()),
+    };
+    Config::read(&file, sources).map_err(|violations| Failure::findings(violations, sources.clone()))
+}
