@@ -10,11 +10,13 @@ use std::{
 };
 
 use serde_json::Value;
+use switchyard_plugin_api::{Task, TaskRunner};
+use switchyard_plugin_misbehave::{Misbehave, MisbehavingTask};
 use switchyard_registry::{Directory, Options, Registry, Status};
 use tempfile::TempDir;
 
-pub const RUNNER: &str = "dev.switchyard.test.Misbehave";
-pub const TASK: &str = "dev.switchyard.test.MisbehavingTask";
+pub const RUNNER: &str = <Misbehave as TaskRunner>::TYPE;
+pub const TASK: &str = <MisbehavingTask as Task>::TYPE;
 pub const RAW: &str = "dev.switchyard.test.Raw";
 
 const PROBE: &str = env!("CARGO_BIN_EXE_registry-probe");
@@ -80,9 +82,9 @@ impl Host {
         host
     }
 
-    /// Sets a variable, `NAME=value`, for the preflight process.
-    pub fn environment(mut self, variable: &str) -> Self {
-        self.environment = Some(variable.to_owned());
+    /// Asks the plugin for a crime while it is loaded in the preflight process.
+    pub fn asking_for(mut self, crime: &str) -> Self {
+        self.environment = Some(format!("{}={crime}", switchyard_plugin_misbehave::VARIABLE));
         self
     }
 

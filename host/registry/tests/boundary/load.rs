@@ -20,7 +20,7 @@ fn a_plugin_that_breaks_while_it_is_loaded_is_explained() {
         ("panic-in-init", "init", "plugin::init_failed", "init panics"),
         ("bad-schema", "schema", "plugin::bad_schema", "the schema of dev.switchyard.test.Misbehave is invalid"),
     ] {
-        let host = Host::new().environment(&format!("SWITCHYARD_MISBEHAVE={crime}")).with("m.so", &misbehave());
+        let host = Host::new().asking_for(crime).with("m.so", &misbehave());
         let mut options = host.options();
         if crime.starts_with("hang") {
             options.preflight_timeout = Duration::from_secs(1);
@@ -40,7 +40,7 @@ fn a_plugin_that_breaks_while_it_is_loaded_is_explained() {
 
 #[test]
 fn what_a_plugin_prints_is_not_taken_for_an_answer() {
-    let host = Host::new().environment("SWITCHYARD_MISBEHAVE=print-in-init").with("m.so", &misbehave());
+    let host = Host::new().asking_for("print-in-init").with("m.so", &misbehave());
     let registry = host.open();
     assert!(registry.plugins().iter().all(|row| row.state == State::Ready), "{:?}", registry.plugins());
 }
@@ -68,12 +68,12 @@ fn without_a_process_to_try_it_in_nothing_is_loaded() {
 
 #[test]
 fn a_check_tries_again_what_was_refused() {
-    let host = Host::new().environment("SWITCHYARD_MISBEHAVE=hang-in-init").with("m.so", &misbehave());
+    let host = Host::new().asking_for("hang-in-init").with("m.so", &misbehave());
     let mut options = host.options();
     options.preflight_timeout = Duration::from_millis(500);
     assert!(Registry::open(options, Vec::new()).runner(RUNNER).is_err());
     // It hung because the machine was busy, say.
-    let host = host.environment("SWITCHYARD_MISBEHAVE=");
+    let host = host.asking_for("nothing");
     assert!(host.open().runner(RUNNER).is_err(), "a refusal is remembered, or every start would wait for it");
     assert_eq!(host.open().check(&host.file("m.so")).last().map(|gate| gate.verdict), Some(GateVerdict::Passed));
     assert!(host.open().runner(RUNNER).is_ok());
