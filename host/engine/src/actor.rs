@@ -93,7 +93,12 @@ impl Actor {
     fn announce(&mut self) {
         let execution = self.instance.execution();
         let payload = serde_json::to_vec(&serde_json::json!({ "execution": execution, "flow": *self.flow.text }));
-        let record = Record { execution_id: execution.id.to_string(), seq: self.records, kind: "created".into(), payload: payload.unwrap_or_default() };
+        let record = Record {
+            execution_id: execution.id.to_string(),
+            seq: self.records,
+            kind: "created".into(),
+            payload: payload.unwrap_or_default(),
+        };
         self.records += 1;
         self.writes.push(Write::Record(record));
         self.summarize(false);
@@ -278,10 +283,10 @@ impl Actor {
         let task = &self.instance.program().def(number).task;
         let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
         let expr = &self.shared.expr;
-        if let Some(condition) = &task.common.run_if {
-            if !expr.render_condition(condition, &scope).map_err(|error| crate::task::unrendered(&error))? {
-                return Ok(Begun::Skipped);
-            }
+        if let Some(condition) = &task.common.run_if
+            && !expr.render_condition(condition, &scope).map_err(|error| crate::task::unrendered(&error))?
+        {
+            return Ok(Begun::Skipped);
         }
         let facts = self.flow.facts(number, &self.shared.registry);
         let (component, plugin) = match &facts.work {
@@ -383,4 +388,3 @@ enum Begun {
     Done(Box<Done>),
     Attempt(Box<Attempt>),
 }
-

@@ -1,6 +1,10 @@
 //! `switchyard.yaml`: what an administrator configures.
 
-use std::{collections::BTreeMap, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Violations, canonical_type, yaml};
@@ -80,8 +84,7 @@ impl Config {
                 let here = here.key(name);
                 known(&entry.value, &here, NAMESPACE, found);
                 let variables = entry.value.get("variables").map(Node::to_json).and_then(|json| json.as_object().cloned());
-                let namespace =
-                    Namespace { defaults: defaults(&entry.value, &here, found), variables: variables.unwrap_or_default() };
+                let namespace = Namespace { defaults: defaults(&entry.value, &here, found), variables: variables.unwrap_or_default() };
                 config.namespaces.insert(name.to_string(), namespace);
             }
         }

@@ -29,7 +29,12 @@ pub struct Fixed {
 /// `globals`, `envs` and `kestra`: what every execution of a host sees.
 pub fn shared(globals: Json) -> Arc<Map<String, Json>> {
     let kestra = json!({ "environment": null, "url": null });
-    Arc::new([("globals", globals), ("envs", environment()), ("kestra", kestra)].map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+    Arc::new(
+        [("globals", globals), ("envs", environment()), ("kestra", kestra)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
+    )
 }
 
 impl Fixed {

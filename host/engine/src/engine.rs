@@ -94,7 +94,7 @@ pub struct Handle {
 
 /// Components that are compiled into the host.
 pub fn built_in() -> PluginSet {
-    PluginSet::new("core", env!("CARGO_PKG_VERSION")).runner(crate::process::ProcessRunner::default())
+    PluginSet::new("core", env!("CARGO_PKG_VERSION")).runner(crate::process::ProcessRunner)
 }
 
 impl Engine {
@@ -106,8 +106,7 @@ impl Engine {
                 .with_help("choose another one with --data-dir or SWITCHYARD_DATA_DIR")
         })?;
         let data = data.canonicalize().unwrap_or_else(|_| data.clone());
-        let journal =
-            if options.journal { Journal::start(&data, switchyard_store::journal::Options::default()) } else { Journal::off() };
+        let journal = if options.journal { Journal::start(&data, switchyard_store::journal::Options::default()) } else { Journal::off() };
         Ok(Self(Arc::new(Shared {
             registry,
             expr: Expressions::default(),

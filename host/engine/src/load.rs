@@ -1,13 +1,20 @@
 //! From a text to a flow that can run: parse, merge defaults, check, look up what each task needs.
 
-use std::{collections::HashSet, sync::{Arc, OnceLock}};
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{Flow, Node, Path, SourceId, Sources, Span, Task, TaskKind, Value, Violation, Violations, canonical_type, yaml};
 use switchyard_plugin_api::{Component, ComponentKind, DynTask};
 use switchyard_registry::{Registry, defaults};
 
-use crate::{config::Config, core::{Program, TaskIx}, task::CoreTask};
+use crate::{
+    config::Config,
+    core::{Program, TaskIx},
+    task::CoreTask,
+};
 
 /// A text after everything that can be known before a run.
 pub struct Loaded {
@@ -41,7 +48,10 @@ pub struct Facts {
 /// Who does the work of a runnable task.
 pub enum Work {
     Core(CoreTask),
-    Plugin { component: Arc<Component>, task: Arc<dyn DynTask> },
+    Plugin {
+        component: Arc<Component>,
+        task: Arc<dyn DynTask>,
+    },
     Subflow,
     /// Nobody; the error says why.
     Unknown(switchyard_plugin_api::Error),
@@ -126,13 +136,29 @@ impl Prepared {
 
 /// Properties that every task has; the engine acts on them.
 const COMMON: &[&str] = &[
-    "id", "type", "description", "disabled", "timeout", "retry", "runIf", "when", "allowFailure", "allowWarning", "logLevel", "logToFile",
-    "workerGroup", "workerSelector", "taskCache", "assets", "version", "pluginDefaultsRef",
+    "id",
+    "type",
+    "description",
+    "disabled",
+    "timeout",
+    "retry",
+    "runIf",
+    "when",
+    "allowFailure",
+    "allowWarning",
+    "logLevel",
+    "logToFile",
+    "workerGroup",
+    "workerSelector",
+    "taskCache",
+    "assets",
+    "version",
+    "pluginDefaultsRef",
 ];
 
 impl Facts {
     fn new(task: &Task, registry: &Registry) -> Self {
-        let mut properties = task.node.as_map().map(|map| map.to_json()).unwrap_or_default();
+        let mut properties = task.node.as_map().map(switchyard_model::Map::to_json).unwrap_or_default();
         properties.retain(|name, _| !COMMON.contains(&name.as_str()));
         let work = match &task.kind {
             TaskKind::Subflow(_) | TaskKind::ForEachItem(_) => Work::Subflow,

@@ -61,7 +61,8 @@ impl Engine {
                 Work::Plugin { component, task: plugin } => {
                     let run = run_of(&instance, &task.id, now);
                     let base = RunScope::new(&instance, None, &fixed, &services);
-                    let about = (json!({ "id": task.id, "type": task.type_name }), json!({ "id": run.id, "attemptsCount": 0, "startDate": now }));
+                    let about =
+                        (json!({ "id": task.id, "type": task.type_name }), json!({ "id": run.id, "attemptsCount": 0, "startDate": now }));
                     let scope = Overlay::on(&base).with("task", &about.0).with("taskrun", &about.1);
                     let prepared = script::prepare(&Preparation {
                         registry: &shared.registry,

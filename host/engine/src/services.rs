@@ -31,8 +31,8 @@ impl Host for Services {
     fn secret(&self, key: &str, _namespace: Option<&str>, subkey: Option<&str>) -> Result<String, HostError> {
         let text = self.secrets.get(key).map(str::to_owned).map_err(|error| HostError::Missing(error.to_string()))?;
         let Some(subkey) = subkey else { return Ok(text) };
-        let object: serde_json::Value =
-            serde_json::from_str(&text).map_err(|_| HostError::Failed(format!("the secret `{key}` is not a JSON object, so it has no `{subkey}`")))?;
+        let object: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|_| HostError::Failed(format!("the secret `{key}` is not a JSON object, so it has no `{subkey}`")))?;
         // The whole secret is as secret as its part.
         self.disclosed(&text);
         object.get(subkey).map(crate::task::plain).ok_or_else(|| HostError::Missing(format!("the secret `{key}` has no `{subkey}`")))

@@ -1,6 +1,12 @@
 //! Flows run by the engine with the compiled-in runner and core tasks: the whole path but for plugins from files.
 
-use std::{path::PathBuf, sync::{Arc, Mutex}, time::Duration};
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde_json::{Value as Json, json};
 use switchyard_engine::{Engine, Loaded, Notice, Observer, Options, Submission, built_in, load};
@@ -48,8 +54,15 @@ fn engine(data: PathBuf, observer: Arc<dyn Observer>, plugins: switchyard_plugin
     let registry = Registry::open(switchyard_registry::Options::new(data.join("cache"), Vec::new()), vec![built_in(), plugins]);
     let mut secrets = Secrets::default();
     secrets.insert("S", "hunter2hunter2".to_owned());
-    let options =
-        Options { work_dir: data.join("work"), data_dir: data, journal: true, slots: 8, grace: Duration::from_secs(5), config: Arc::default(), secrets: Arc::new(secrets) };
+    let options = Options {
+        work_dir: data.join("work"),
+        data_dir: data,
+        journal: true,
+        slots: 8,
+        grace: Duration::from_secs(5),
+        config: Arc::default(),
+        secrets: Arc::new(secrets),
+    };
     Engine::start(options, registry, observer).unwrap()
 }
 
@@ -92,7 +105,9 @@ impl Ran {
 }
 
 fn shell(id: &str, rest: &str) -> String {
-    format!("  - id: {id}\n    type: io.kestra.plugin.scripts.shell.Commands\n    taskRunner: {{type: io.kestra.plugin.core.runner.Process}}\n    {rest}\n")
+    format!(
+        "  - id: {id}\n    type: io.kestra.plugin.scripts.shell.Commands\n    taskRunner: {{type: io.kestra.plugin.core.runner.Process}}\n    {rest}\n"
+    )
 }
 
 fn flow(tasks: &str) -> String {
@@ -101,11 +116,17 @@ fn flow(tasks: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_prints_reports_values_and_leaves_files() {
-    let first = shell("first", r#"outputFiles: ["*.txt"]
-    commands: ["echo hello", "echo '::{\"outputs\":{\"k\":41}}::'", "printf data > a.txt"]"#);
-    let second = shell("second", r#"inputFiles: {in.txt: "{{ outputs.first.outputFiles['a.txt'] }}"}
+    let first = shell(
+        "first",
+        r#"outputFiles: ["*.txt"]
+    commands: ["echo hello", "echo '::{\"outputs\":{\"k\":41}}::'", "printf data > a.txt"]"#,
+    );
+    let second = shell(
+        "second",
+        r#"inputFiles: {in.txt: "{{ outputs.first.outputFiles['a.txt'] }}"}
     env: {N: "{{ outputs.first.vars.k + 1 }}"}
-    commands: ["cat in.txt", "echo", "echo $N", "test \"$(cat {{ outputs.first.outputFiles['a.txt'] }})\" = data"]"#);
+    commands: ["cat in.txt", "echo", "echo $N", "test \"$(cat {{ outputs.first.outputFiles['a.txt'] }})\" = data"]"#,
+    );
     let ran = run(&flow(&(first + &second))).await;
     assert_eq!(ran.state(), "SUCCESS", "{:#?}", ran.log);
     assert_eq!(ran.outputs("first")["exitCode"], 0);
@@ -115,8 +136,11 @@ async fn a_script_prints_reports_values_and_leaves_files() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c6_a_failed_task_keeps_its_outputs() {
-    let task = shell("x", r#"outputFiles: [a.txt]
-    commands: ["echo '::{\"outputs\":{\"k\":1}}::'", "echo hi > a.txt", "exit 3"]"#);
+    let task = shell(
+        "x",
+        r#"outputFiles: [a.txt]
+    commands: ["echo '::{\"outputs\":{\"k\":1}}::'", "echo hi > a.txt", "exit 3"]"#,
+    );
     let ran = run(&flow(&task)).await;
     assert_eq!(ran.state(), "FAILED");
     let outputs = ran.outputs("x");

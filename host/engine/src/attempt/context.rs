@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
-use switchyard_plugin_api::{
-    BoxFuture, Cancellation, Context, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, Plan,
-};
+use switchyard_plugin_api::{BoxFuture, Cancellation, Context, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, Plan};
 use switchyard_store::workdir::WorkDir;
 
 use super::{cancel::Cancel, log::TaskLog};
@@ -94,7 +92,8 @@ impl AttemptContext {
     async fn run_plan(self: Arc<Self>, plan: Plan) -> Result<Json, Error> {
         let mut request = self.plans.request.clone();
         for file in apply(&mut request, plan, &self.plans.paths) {
-            let mode = if file.executable { switchyard_store::workdir::FileMode::Executable } else { switchyard_store::workdir::FileMode::Plain };
+            let mode =
+                if file.executable { switchyard_store::workdir::FileMode::Executable } else { switchyard_store::workdir::FileMode::Plain };
             self.plans.directory.write(&file.path, file.content.as_bytes(), mode).map_err(|e| super::staging::plain(&e))?;
         }
         let runner = Arc::clone(&self.plans.runner);

@@ -26,7 +26,14 @@ struct Inner {
 }
 
 impl TaskLog {
-    pub fn new(log: &ExecutionLog, observer: &Arc<dyn Observer>, tag: TaskTag, attempt: usize, minimum: Option<Level>, secrets: &[String]) -> Self {
+    pub fn new(
+        log: &ExecutionLog,
+        observer: &Arc<dyn Observer>,
+        tag: TaskTag,
+        attempt: usize,
+        minimum: Option<Level>,
+        secrets: &[String],
+    ) -> Self {
         let writer = log.attempt(format!("{}/{attempt}", tag.taskrun_id));
         let masker = Masker::new(secrets);
         Self(Arc::new(Inner { writer, tag, observer: Arc::clone(observer), minimum: minimum.unwrap_or(Level::Trace), masker }))

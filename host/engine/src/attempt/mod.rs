@@ -6,10 +6,7 @@ mod log;
 mod outputs;
 mod staging;
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{JsonMap, Level, State, TaskRun};

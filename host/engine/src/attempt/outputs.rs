@@ -47,7 +47,8 @@ pub(crate) async fn store(
     stays: bool,
 ) -> Result<String, Error> {
     let failed = |error: storage::Error| Error::environment(error.code(), format!("the output file `{key}` cannot be stored: {error}"));
-    let uri = StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, key).map_err(failed)?;
+    let uri =
+        StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, key).map_err(failed)?;
     let source = if stays { Source::Copy } else { Source::Move };
     shared.storage.put_captured(&uri, directory, file, source).await.map_err(failed)?;
     Ok(uri.to_string())

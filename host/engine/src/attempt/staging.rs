@@ -18,7 +18,8 @@ use crate::{
 pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLog) -> Result<WorkDir, Error> {
     let path = &prepared.request.files.working_dir;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let directory = if prepared.request.files.shared { shared.work_dirs.at(name) } else { shared.work_dirs.create(name) }.map_err(|e| plain(&e))?;
+    let directory =
+        if prepared.request.files.shared { shared.work_dirs.at(name) } else { shared.work_dirs.create(name) }.map_err(|e| plain(&e))?;
     if !prepared.inputs.is_empty() {
         log.phase(Phase::StagingIn);
     }
@@ -44,9 +45,7 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
 /// Puts one of the user's files where it belongs.
 pub(crate) async fn place(shared: &Shared, directory: &WorkDir, input: &Input) -> Result<(), Error> {
     match &input.content {
-        Content::Text(text) => {
-            directory.write(&input.path, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e).at("/inputFiles"))
-        }
+        Content::Text(text) => directory.write(&input.path, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e).at("/inputFiles")),
         Content::Stored(uri) => fetch(shared, directory, uri, &input.path).await,
     }
 }

@@ -1,8 +1,7 @@
 //! The log pipeline: raw bytes of a task become log text and the values of its protocol lines.
 //!
-//! A program reports values by printing a *frame*, a line `::{...}::` of JSON. Everything else is text, which goes on as it came, in pieces
-//! as large as they came: only what may become a frame or a secret is kept until it is decided. The result never
-//! depends on where the pieces were cut.
+//! A program reports values by printing a *frame*, a line `::{...}::` of JSON. Everything else is text, which goes on in pieces
+//! as large as they came: only the line that has not ended is kept until it does. The result never depends on where the pieces were cut.
 
 mod frame;
 mod secrets;

@@ -4,9 +4,8 @@ use switchyard_plugin_api::{Event, Level, LogStream};
 
 /// Takes what a [`super::Capture`] makes of a task's output.
 pub trait LogSink {
-    /// Text of one stream, secrets masked: many lines, one, or a part of one that the next call of this stream continues. Lines end with
-    /// LF, CR LF or CR, and a line end is never divided. At a level that is not the stream's own a call ends with a line end, unless
-    /// the line is very long or the last one.
+    /// Text of one stream, secrets masked: whole lines with their ends (LF, CR LF or CR), as many as there are. Only a line longer than
+    /// 64 KiB comes in pieces, and the last line may have no end.
     fn append(&mut self, stream: LogStream, level: Level, time: i64, bytes: &[u8]);
 
     /// A metric, or a message with its level.

@@ -10,7 +10,7 @@ use super::{frame, secrets::is_line_end};
 
 /// The longest line that can be a frame.
 pub(super) const LONGEST_FRAME: usize = 64 * 1024 * 1024;
-/// At another level than the stream's own, lines are kept whole up to this length.
+/// Lines are kept whole up to this length, longer ones pass in pieces.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
 /// What a buffer may keep when it is empty.
 const SPARE: usize = 64 * 1024;
@@ -35,7 +35,7 @@ enum Special<'a> {
 pub(super) struct Stream {
     own: Level,
     level: Level,
-    /// The beginning of a line that may become special, or a CR that may become CR LF.
+    /// The beginning of a line, or a CR that may become CR LF.
     partial: Vec<u8>,
     /// The beginning of the current line has been passed on as text.
     inside: bool,
@@ -116,7 +116,7 @@ impl Stream {
         self.partial.shrink_to(SPARE);
     }
 
-    /// `partial` has grown and its line goes on: passes on what cannot become special any more.
+    /// `partial` has grown and its line goes on: passes on what is too long to be kept.
     fn settle(&mut self, emit: &mut impl FnMut(Part<'_>)) {
         if self.keeps(&self.partial, !self.inside) {
             return;
@@ -189,7 +189,7 @@ impl Stream {
             _ => line.starts_with(frame::BEGIN) && line.len() <= self.longest_frame,
         };
         let mark = self.marks.is_some() && [DEBUG_MARK, INFO_MARK].iter().any(|mark| mark.as_bytes().starts_with(line));
-        frame || mark || self.level != self.own && line.len() <= self.longest_line
+        frame || mark || line.len() <= self.longest_line
     }
 
     fn special<'a>(&self, line: &'a [u8]) -> Option<Special<'a>> {

@@ -4,11 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use switchyard_model::{
-    Attempt, Execution, JsonMap, State, TaskRun,
-    id::from_random,
-    retry::RetryBehavior,
-};
+use switchyard_model::{Attempt, Execution, JsonMap, State, TaskRun, id::from_random, retry::RetryBehavior};
 
 use super::{
     event::{Ask, Effect, Event, TaskEnd, TimerKind},
@@ -167,19 +163,20 @@ impl Instance {
             return;
         }
         let mut state = end.state.unwrap_or(State::Failed);
-        if let Some(attempt) = self.execution.task_run_list[run].attempts.last_mut() {
-            if !attempt.state.current().is_terminal() {
-                attempt.state.push(state, self.now);
-            }
+        if let Some(attempt) = self.execution.task_run_list[run].attempts.last_mut()
+            && !attempt.state.current().is_terminal()
+        {
+            attempt.state.push(state, self.now);
         }
         self.put_outputs(run, end.outputs);
-        if state == State::Failed && !self.killing {
-            if let Some(at) = self.next_attempt(run, end.random) {
-                self.set(run, State::Retrying);
-                self.set_execution(State::Retrying);
-                self.effects.push(Effect::Timer { run, kind: TimerKind::Retry, at });
-                return;
-            }
+        if state == State::Failed
+            && !self.killing
+            && let Some(at) = self.next_attempt(run, end.random)
+        {
+            self.set(run, State::Retrying);
+            self.set_execution(State::Retrying);
+            self.effects.push(Effect::Timer { run, kind: TimerKind::Retry, at });
+            return;
         }
         let program = Arc::clone(&self.program);
         let def = program.def(self.runs[run].task);
@@ -282,7 +279,7 @@ impl Instance {
     pub(super) fn set_execution(&mut self, state: State) {
         let current = self.execution.state.current();
         // A kill stays visible until it is done.
-        if current != state && !(current == State::Killing && !state.is_terminal()) {
+        if current != state && (current != State::Killing || state.is_terminal()) {
             self.execution.state.push(state, self.now);
             self.effects.push(Effect::Changed { run: None, state });
         }

@@ -42,13 +42,10 @@ pub fn choose(properties: &Map<String, Json>, is_docker: impl Fn(&str) -> bool) 
     let block_image = docker.shift_remove("image");
     if let Some(Json::Object(runner)) = given("taskRunner") {
         let mut options = runner.clone();
-        let type_name = match options.shift_remove("type") {
-            Some(Json::String(name)) => name,
-            _ => {
-                return Err(Error::user("flow::missing_property", "`taskRunner` has no `type`")
-                    .with_help(format!("write for example `type: {DOCKER}`"))
-                    .at("/taskRunner"));
-            }
+        let Some(Json::String(type_name)) = options.shift_remove("type") else {
+            return Err(Error::user("flow::missing_property", "`taskRunner` has no `type`")
+                .with_help(format!("write for example `type: {DOCKER}`"))
+                .at("/taskRunner"));
         };
         let merged = is_docker(&type_name) && given("docker").is_some();
         if merged {
@@ -89,14 +86,56 @@ mod tests {
         for (name, properties, type_name, options, image, legacy) in [
             ("nothing", json!({}), DOCKER, json!({}), None, false),
             ("runner PROCESS", json!({"runner": "PROCESS"}), PROCESS, json!({}), None, true),
-            ("runner DOCKER", json!({"runner": "DOCKER", "docker": {"image": "a", "user": "1"}}), DOCKER, json!({"user": "1"}), Some("a"), true),
+            (
+                "runner DOCKER",
+                json!({"runner": "DOCKER", "docker": {"image": "a", "user": "1"}}),
+                DOCKER,
+                json!({"user": "1"}),
+                Some("a"),
+                true,
+            ),
             ("docker only", json!({"docker": {"image": "a"}}), DOCKER, json!({}), Some("a"), true),
             ("taskRunner only", json!({"taskRunner": {"type": other, "x": 1}}), other, json!({"x": 1}), None, false),
-            ("17 taskRunner wins over runner", json!({"runner": "PROCESS", "docker": {"image": "nope"}, "taskRunner": {"type": DOCKER}, "containerImage": "alpine"}), DOCKER, json!({}), Some("alpine"), false),
-            ("docker fills gaps of taskRunner", json!({"docker": {"image": "a", "user": "1", "host": "h"}, "taskRunner": {"type": DOCKER, "user": "2"}}), DOCKER, json!({"user": "2", "host": "h"}), Some("a"), false),
-            ("docker is nothing to others", json!({"docker": {"image": "a", "user": "1"}, "taskRunner": {"type": other}}), other, json!({}), None, false),
-            ("18 docker.image wins over containerImage", json!({"runner": "DOCKER", "docker": {"image": "a:1"}, "containerImage": "a:2"}), DOCKER, json!({}), Some("a:1"), true),
-            ("18 containerImage fills docker.image", json!({"runner": "DOCKER", "containerImage": "a:2"}), DOCKER, json!({}), Some("a:2"), true),
+            (
+                "17 taskRunner wins over runner",
+                json!({"runner": "PROCESS", "docker": {"image": "nope"}, "taskRunner": {"type": DOCKER}, "containerImage": "alpine"}),
+                DOCKER,
+                json!({}),
+                Some("alpine"),
+                false,
+            ),
+            (
+                "docker fills gaps of taskRunner",
+                json!({"docker": {"image": "a", "user": "1", "host": "h"}, "taskRunner": {"type": DOCKER, "user": "2"}}),
+                DOCKER,
+                json!({"user": "2", "host": "h"}),
+                Some("a"),
+                false,
+            ),
+            (
+                "docker is nothing to others",
+                json!({"docker": {"image": "a", "user": "1"}, "taskRunner": {"type": other}}),
+                other,
+                json!({}),
+                None,
+                false,
+            ),
+            (
+                "18 docker.image wins over containerImage",
+                json!({"runner": "DOCKER", "docker": {"image": "a:1"}, "containerImage": "a:2"}),
+                DOCKER,
+                json!({}),
+                Some("a:1"),
+                true,
+            ),
+            (
+                "18 containerImage fills docker.image",
+                json!({"runner": "DOCKER", "containerImage": "a:2"}),
+                DOCKER,
+                json!({}),
+                Some("a:2"),
+                true,
+            ),
             ("old names in docker", json!({"docker": {"dockerHost": "h"}}), DOCKER, json!({"host": "h"}), None, true),
         ] {
             let chosen = choose(properties.as_object().unwrap(), |name| name == DOCKER).unwrap();

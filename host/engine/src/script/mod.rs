@@ -6,5 +6,5 @@ mod prepare;
 mod request;
 
 pub use files::{Content, Input, inputs};
-pub use request::task_ref;
 pub use prepare::{Preparation, Prepared, apply, prepare};
+pub use request::task_ref;

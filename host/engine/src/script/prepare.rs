@@ -163,7 +163,10 @@ fn deprecation(chosen: &Chosen) -> Option<String> {
         return None;
     }
     let ignored = if chosen.deprecated.contains(&"taskRunner") { " and ignored beside `taskRunner`" } else { "" };
-    Some(format!("{} deprecated{ignored}; use `taskRunner` and `containerImage`", names.join(" and ") + if names.len() == 1 { " is" } else { " are" }))
+    Some(format!(
+        "{} deprecated{ignored}; use `taskRunner` and `containerImage`",
+        names.join(" and ") + if names.len() == 1 { " is" } else { " are" }
+    ))
 }
 
 /// Renders every text in a value; one that is a single expression keeps its type.
@@ -214,9 +217,8 @@ fn output_variables(globs: &[String], paths: &Paths) -> Option<Json> {
 }
 
 fn environment_of(expr: &Engine, value: &Json, scope: &dyn Scope) -> Result<BTreeMap<String, String>, Error> {
-    let wrong = |what: &str| {
-        Error::user("flow::invalid_property", format!("`env` {what}")).with_help("write a map of names to texts").at("/env")
-    };
+    let wrong =
+        |what: &str| Error::user("flow::invalid_property", format!("`env` {what}")).with_help("write a map of names to texts").at("/env");
     let parsed;
     let map = match value {
         Json::Null => return Ok(BTreeMap::new()),

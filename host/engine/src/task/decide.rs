@@ -22,10 +22,10 @@ pub struct Rendering<'a> {
 pub fn decide(instance: &Instance, run: RunIx, ask: Ask, rendering: &Rendering<'_>) -> Result<Decision, Error> {
     let task = Arc::clone(&instance.program().def(instance.task_of(run)).task);
     if ask == Ask::Open {
-        if let Some(condition) = &task.common.run_if {
-            if !rendering.condition(condition)? {
-                return Ok(Decision::Skip);
-            }
+        if let Some(condition) = &task.common.run_if
+            && !rendering.condition(condition)?
+        {
+            return Ok(Decision::Skip);
         }
         return open(&task, rendering);
     }
@@ -108,7 +108,9 @@ impl Rendering<'_> {
 
     /// Values of a loop: every element as text, duplicates removed, null refused; spec 4.2.
     fn values(&self, node: &Node) -> Result<Vec<Arc<str>>, Error> {
-        let bad = |message: String| Error::user("flow::loop_values", message).with_help("give a list without nulls, or an expression that renders to a JSON array");
+        let bad = |message: String| {
+            Error::user("flow::loop_values", message).with_help("give a list without nulls, or an expression that renders to a JSON array")
+        };
         let items = match node.to_json() {
             Json::Array(items) => items
                 .iter()

@@ -30,9 +30,9 @@ pub fn number(expr: &Engine, value: &Dynamic<u64>, scope: &dyn Scope) -> Result<
         Dynamic::Literal(value) => Ok(*value),
         Dynamic::Template(template) => {
             let text = text(expr, template, scope)?;
-            text.trim().parse().map_err(|_| {
-                Error::user("flow::not_a_number", format!("`{template}` rendered to `{text}`, which is not a whole number"))
-            })
+            text.trim()
+                .parse()
+                .map_err(|_| Error::user("flow::not_a_number", format!("`{template}` rendered to `{text}`, which is not a whole number")))
         }
     }
 }

@@ -176,9 +176,12 @@ fn a_chunk_without_frames_is_one_call() {
         let (told, _) = capture(LogStream::Stdout, &[], LIMITS, [&chunk[..], &chunk[..]]);
         assert_eq!(told.calls, 2);
     }
-    // An unfinished line does not divide it, and shows at once.
-    let (told, _) = capture(LogStream::Stdout, &[], LIMITS, [&b"done\nwaiting for "[..], b"input\n"]);
-    assert_eq!(told.calls, 2);
+}
+
+#[test]
+fn a_line_that_is_written_word_by_word_is_one_call() {
+    let (told, _) = capture(LogStream::Stdout, &[], LIMITS, [&b"done\nwaiting"[..], b" ", b"for", b"\n", b"no end"]);
+    assert_eq!((told.parts, told.calls), (vec![text(Level::Info, "done\nwaiting for\nno end")], 3));
 }
 
 #[test]
