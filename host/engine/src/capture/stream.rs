@@ -16,6 +16,9 @@ pub(super) const LONGEST_LINE: usize = 64 * 1024;
 const SPARE: usize = 64 * 1024;
 /// What both marks begin with.
 const MARK: &[u8] = b"##kestra:log:";
+/// The first mark is printed by the first command of all; an image that greets may come before it. It is not looked for in the
+/// gigabytes that may follow.
+const EARLY: u64 = 1024 * 1024;
 
 /// A part of a stream.
 #[derive(Debug, PartialEq)]
@@ -39,6 +42,8 @@ pub(super) struct Stream {
     partial: Vec<u8>,
     /// The beginning of the current line has been passed on as text.
     inside: bool,
+    /// Bytes taken so far, without `partial`.
+    taken: u64,
     frames: Finder<'static>,
     /// Only standard output can switch its level.
     marks: Option<Finder<'static>>,
@@ -57,7 +62,7 @@ impl Stream {
             LogStream::Stderr => (Level::Error, None),
         };
         let frames = Finder::new(frame::BEGIN);
-        Self { own, level: own, partial: Vec::new(), inside: false, frames, marks, longest_frame, longest_line }
+        Self { own, level: own, partial: Vec::new(), inside: false, taken: 0, frames, marks, longest_frame, longest_line }
     }
 
     /// Takes the next bytes.
@@ -104,13 +109,14 @@ impl Stream {
     /// `partial` is a whole line, or the end of one.
     fn complete(&mut self, emit: &mut impl FnMut(Part<'_>)) {
         let line = std::mem::take(&mut self.partial);
-        let special = if self.inside { None } else { self.special(&line[..content(&line)]) };
+        let special = if self.inside { None } else { self.special(&line[..content(&line)], self.taken) };
         match special {
             Some(Special::Frame(json)) => emit(Part::Frame(json)),
             Some(Special::Mark(level)) => self.level = level,
             None => emit(Part::Text(self.level, &line)),
         }
         self.inside = false;
+        self.taken += line.len() as u64;
         self.partial = line;
         self.partial.clear();
         self.partial.shrink_to(SPARE);
@@ -126,6 +132,7 @@ impl Stream {
         if decided > 0 {
             emit(Part::Text(self.level, &self.partial[..decided]));
             self.partial.drain(..decided);
+            self.taken += decided as u64;
             self.partial.shrink_to(SPARE);
             self.inside = true;
         }
@@ -148,7 +155,7 @@ impl Stream {
             let Some(length) = end_of_line(&bytes[begin..]) else { break };
             let line = &bytes[begin..begin + length];
             from = begin + length;
-            let Some(special) = self.special(&line[..content(line)]) else { continue };
+            let Some(special) = self.special(&line[..content(line)], self.taken + begin as u64) else { continue };
             if passed < begin {
                 emit(Part::Text(self.level, &bytes[passed..begin]));
             }
@@ -161,6 +168,7 @@ impl Stream {
         }
         let rest = &bytes[passed..];
         if rest.is_empty() {
+            self.taken += bytes.len() as u64;
             return;
         }
         // A CR at the end of the bytes ends its line only when it is known that no LF follows.
@@ -173,6 +181,12 @@ impl Stream {
             self.inside = kept > tail;
         }
         self.partial.extend_from_slice(&rest[kept..]);
+        self.taken += (bytes.len() - self.partial.len()) as u64;
+    }
+
+    /// Whether a line that begins at this place may be a mark.
+    fn listens(&self, at: u64) -> bool {
+        self.marks.is_some() && (self.level != self.own || at < EARLY)
     }
 
     /// Whether the beginning of a line has to wait for more of it.
@@ -192,10 +206,11 @@ impl Stream {
         frame || mark || line.len() <= self.longest_line
     }
 
-    fn special<'a>(&self, line: &'a [u8]) -> Option<Special<'a>> {
-        if self.marks.is_some() && line == DEBUG_MARK.as_bytes() {
+    /// What a whole line is that begins at this place, if it is not text.
+    fn special<'a>(&self, line: &'a [u8], at: u64) -> Option<Special<'a>> {
+        if line == DEBUG_MARK.as_bytes() && self.listens(at) {
             Some(Special::Mark(Level::Debug))
-        } else if self.marks.is_some() && line == INFO_MARK.as_bytes() {
+        } else if line == INFO_MARK.as_bytes() && self.listens(at) {
             Some(Special::Mark(self.own))
         } else if line.len() <= self.longest_frame {
             frame::json(line).map(Special::Frame)
