@@ -16,7 +16,10 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         dist::run(workspace, &[])?;
     }
     step("build the bench and its peers (release)", || {
-        let packages = ["--package", "switchyard-bench", "--package", "switchyard-plugin-misbehave"];
+        // Named with the host and all plugins, so that Cargo chooses the features it has built them with.
+        let mut packages = workspace.plugins()?;
+        packages.extend(["switchyard", "switchyard-bench"].map(str::to_owned));
+        let packages = packages.iter().flat_map(|package| ["--package", package]);
         Program::cargo().args(["build", "--release", "--locked"]).args(packages).folder(&workspace.root).run()
     })?;
     let engine = if list { None } else { container_engine(workspace) };

@@ -3,6 +3,7 @@
 mod docker;
 mod growth;
 mod heap;
+mod journal;
 mod lines;
 mod load;
 mod orchestrators;
@@ -25,6 +26,7 @@ pub const ALL: &[Row] = &[
     overhead::ROW,
     heap::ROW,
     lines::ROW,
+    journal::ROW,
     growth::ROW,
     load::ROW,
     schema::ROW,

@@ -66,8 +66,12 @@ impl Stage {
 
     /// `switchyard run` of a flow: the whole path, with the data directory on disk.
     pub fn run(&self, flow: &Path, plugins: &Path) -> Program {
-        let program = Program::new(self.host()).arg("run").arg(flow).arg("--plugins").arg(plugins);
-        program.env("SWITCHYARD_DATA_DIR", self.folder.join("data"))
+        self.run_without_journal(flow, plugins).env("SWITCHYARD_DATA_DIR", self.folder.join("data"))
+    }
+
+    /// The same with nothing kept: without a data directory there is no journal.
+    pub fn run_without_journal(&self, flow: &Path, plugins: &Path) -> Program {
+        Program::new(self.host()).arg("run").arg(flow).arg("--plugins").arg(plugins)
     }
 
     /// Runs the flow once for its result: `count` task runs whose id begins with `work` must have succeeded.
