@@ -257,7 +257,7 @@ impl Actor {
     fn log(&self, run: RunIx) -> TaskLog {
         let attempt = self.instance.task_run(run).attempts.len();
         let minimum = self.instance.program().def(self.instance.task_of(run)).task.common.log_level;
-        TaskLog::new(&self.logs, &self.shared.observer, self.tag(run), attempt, minimum, &self.services.seen())
+        TaskLog::new(&self.logs, &self.shared.observer, self.tag(run), attempt, minimum, self.services.masker().unwrap_or_default())
     }
 
     /// Takes a runnable task up: core tasks are done here and now, others go to their runner.
@@ -292,6 +292,7 @@ impl Actor {
         let (component, plugin) = match &facts.work {
             Work::Core(core) => {
                 let done = core.run(&facts.properties, &self.instance.execution().variables, expr, &scope)?;
+                self.services.masker()?;
                 return Ok(Begun::Done(Box::new(done)));
             }
             Work::Plugin { component, task } => (component, task),
@@ -319,6 +320,8 @@ impl Actor {
             shared: inside.is_some(),
             timeout_ms: timeout.and_then(|timeout| u64::try_from(timeout.as_millis()).ok()),
         })?;
+        // Whatever could not be masked is not started.
+        self.services.masker()?;
         let log = self.log(run);
         for warning in &prepared.warnings {
             log.message(Level::Warn, warning);

@@ -13,7 +13,6 @@ mod context;
 pub mod core;
 mod engine;
 pub mod load;
-mod masker;
 pub mod notice;
 mod preview;
 pub mod process;

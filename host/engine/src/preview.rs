@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use switchyard_expr::Overlay;
 use switchyard_model::{State, StateHistory, TaskRun};
 use switchyard_plugin_api::{Error, Preview};
+use switchyard_store::masking::Masker;
 
 use crate::{
     attempt::directory_id,
@@ -15,7 +16,6 @@ use crate::{
     core::Instance,
     engine::{Engine, Refused, Submission},
     load::{Prepared, Work},
-    masker::Masker,
     script::{self, Preparation},
     services::Services,
 };
@@ -92,7 +92,7 @@ impl Engine {
             }
             all.push(row);
         }
-        let masker = Masker::new(&services.seen());
+        let masker = services.masker().map_err(Refused::Error)?;
         for row in &mut all {
             conceal(&mut row.runner_properties, &masker);
             if let Some(Ok(preview)) = &mut row.preview {
@@ -123,7 +123,7 @@ fn run_of(instance: &Instance, task_id: &Arc<str>, now: Timestamp) -> TaskRun {
 
 fn conceal(value: &mut Json, masker: &Masker) {
     match value {
-        Json::String(text) => *text = masker.mask(text),
+        Json::String(text) => *text = masker.text(text).into_owned(),
         Json::Array(items) => items.iter_mut().for_each(|item| conceal(item, masker)),
         Json::Object(map) => {
             let entries = std::mem::replace(map, Map::new());

@@ -3,12 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use switchyard_expr::{Host, HostError};
-use switchyard_store::secrets::Secrets;
+use switchyard_plugin_api::Error;
+use switchyard_store::{masking::Masker, secrets::Secrets};
 
 /// Serves one execution; remembers every secret that an expression saw, so that logs are masked.
 pub struct Services {
     secrets: Arc<Secrets>,
-    seen: Mutex<Vec<String>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    secrets: Vec<String>,
+    masker: Masker,
+    /// How many of them the masker knows.
+    masked: usize,
 }
 
 impl Services {
@@ -16,9 +25,14 @@ impl Services {
         Self { secrets, seen: Mutex::default() }
     }
 
-    /// Every secret seen so far.
-    pub fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Masks every secret seen so far.
+    pub fn masker(&self) -> Result<Masker, Error> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.masked < seen.secrets.len() {
+            seen.masker = Masker::new(&seen.secrets).map_err(|error| Error::user(error.code(), error.to_string()))?;
+            seen.masked = seen.secrets.len();
+        }
+        Ok(seen.masker.clone())
     }
 
     /// A value to mask that did not come through an expression, such as a SECRET input.
@@ -40,8 +54,8 @@ impl Host for Services {
 
     fn disclosed(&self, secret: &str) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !secret.is_empty() && !seen.iter().any(|known| known == secret) {
-            seen.push(secret.to_owned());
+        if !secret.is_empty() && !seen.secrets.iter().any(|known| known == secret) {
+            seen.secrets.push(secret.to_owned());
         }
     }
 }

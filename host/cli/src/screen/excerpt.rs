@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn marks_the_place_in_its_line() {
-        let found = excerpt("a: 1\n\tüb: cpuss\r\nc: 2\n", 10, 15);
+        let found = excerpt("a: 1\n\tüb: cpuss\r\nc: 2\n", 11, 16);
         assert_eq!((found.place().as_str(), found.text.as_str()), ("flow.yaml:2:6", " üb: cpuss"));
         assert_eq!((found.start, found.length), (5, 5));
     }

@@ -64,7 +64,7 @@ struct Plans {
 
 impl AttemptContext {
     pub fn new(shared: Arc<Shared>, log: TaskLog, cancel: Cancel, prepared: &Prepared, directory: &WorkDir) -> Arc<Self> {
-        let capture = Capture::new(Sink(log.clone()), Arc::new(log.masker().clone()));
+        let capture = Capture::new(Sink(log.clone()), log.masker().clone());
         Arc::new(Self {
             shared,
             key: prepared.request.task.key.clone(),

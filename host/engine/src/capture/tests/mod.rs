@@ -3,12 +3,12 @@
 mod chunks;
 mod lines;
 
-use std::{ops::Range, sync::Arc};
-
 use serde_json::{Map, Value};
 use switchyard_plugin_api::{Event, Level, LogStream};
 
-use super::{Capture, LogSink, Secrets, stream::Stream};
+use switchyard_store::masking::Masker;
+
+use super::{Capture, LogSink, stream::Stream};
 
 /// What a sink was told, with neighbouring texts of one level joined.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -41,19 +41,6 @@ impl LogSink for &mut Told {
     }
 }
 
-/// Secrets without a search engine.
-pub struct Words(pub &'static [&'static str]);
-
-impl Secrets for Words {
-    fn longest(&self) -> usize {
-        self.0.iter().map(|word| word.len()).max().unwrap_or_default()
-    }
-
-    fn find(&self, bytes: &[u8]) -> Option<Range<usize>> {
-        (0..bytes.len()).find_map(|at| self.0.iter().find(|word| bytes[at..].starts_with(word.as_bytes())).map(|word| at..at + word.len()))
-    }
-}
-
 /// Captures one stream that arrives in these chunks.
 pub fn capture<'a>(
     name: LogStream,
@@ -62,7 +49,7 @@ pub fn capture<'a>(
     chunks: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Told, Map<String, Value>) {
     let mut told = Told::default();
-    let mut capture = Capture::with(&mut told, Arc::new(Words(secrets)), |name| Stream::with_limits(name, limits.0, limits.1));
+    let mut capture = Capture::with(&mut told, Masker::new(secrets).unwrap(), |name| Stream::with_limits(name, limits.0, limits.1));
     for chunk in chunks {
         capture.push(name, 1, chunk);
     }
