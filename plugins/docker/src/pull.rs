@@ -147,7 +147,7 @@ async fn run(docker: Docker, order: Order, sender: watch::Sender<State>) {
 
 async fn once(docker: &Docker, order: &Order, sender: &watch::Sender<State>) -> Result<(), Refusal> {
     let options =
-        CreateImageOptionsBuilder::new().from_image(order.image.from_image()).tag(order.image.pull_tag()).platform(&order.platform).build();
+        CreateImageOptionsBuilder::new().from_image(order.image.repository()).tag(order.image.pull_tag()).platform(&order.platform).build();
     let mut stream = Box::pin(docker.create_image(Some(options), None, None));
     let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
     loop {

@@ -61,7 +61,7 @@ impl Reference {
     }
 
     /// What a pull sends as `fromImage`: the name alone, because some engines add the tag to what they get.
-    pub fn from_image(&self) -> &str {
+    pub fn repository(&self) -> &str {
         &self.name
     }
 
@@ -166,13 +166,13 @@ mod tests {
         ] {
             let reference = Reference::parse(text).unwrap();
             assert_eq!(
-                (reference.from_image(), reference.pull_tag(), reference.registry(), reference.scope().as_str()),
+                (reference.repository(), reference.pull_tag(), reference.registry(), reference.scope().as_str()),
                 (from_image, tag, registry, scope),
                 "{text}"
             );
         }
         let pinned = Reference::parse(&format!("host:5000/a/b:1@{DIGEST}")).unwrap();
-        assert_eq!((pinned.from_image(), pinned.pull_tag()), ("host:5000/a/b", DIGEST));
+        assert_eq!((pinned.repository(), pinned.pull_tag()), ("host:5000/a/b", DIGEST));
         assert_eq!(pinned.to_string(), format!("host:5000/a/b:1@{DIGEST}"));
     }
 

@@ -58,8 +58,9 @@ impl Engine {
         let around = Surroundings::of_process();
         let engine = Arc::new(Self::first(candidates(host, &around)?, &around).await?);
         tracing::debug!(endpoint = %engine.endpoint, source = %engine.source, "using this Docker engine");
-        CONNECTED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(key, engine.clone());
-        Ok(engine)
+        // Somebody else may have found it meanwhile. All share one, and with it the pulls that are under way.
+        let mut connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(connected.get_or_insert_default().entry(key).or_insert(engine).clone())
     }
 
     async fn first(candidates: Vec<Candidate>, around: &Surroundings) -> Result<Self, Failure> {

@@ -31,7 +31,7 @@ pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Docker,
             Err(match reason.to_ascii_lowercase() {
                 r if r.contains("connection refused") => "connection refused: nothing listens there".to_owned(),
                 r if r.contains("dns") || r.contains("lookup") => format!("the host name cannot be resolved: {reason}"),
-                r if r.contains("connection closed") || r.contains("invalid http") || r.contains("parse") => {
+                r if ["https server", "unexpected message", "connection closed", "invalid http", "parse"].iter().any(|w| r.contains(w)) => {
                     format!("something listens there, but it is not an engine that speaks plain HTTP (an engine with TLS?): {reason}")
                 }
                 _ => format!("not an engine: {reason}"),
