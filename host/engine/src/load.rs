@@ -10,6 +10,7 @@ use switchyard_model::{Flow, Node, Path, SourceId, Sources, Span, Task, TaskKind
 use switchyard_plugin_api::{Component, ComponentKind, DynTask};
 use switchyard_registry::{Registry, defaults};
 
+pub use crate::script::{Chosen, choose};
 use crate::{
     config::Config,
     core::{Program, TaskIx},
@@ -98,7 +99,10 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
     let defaults::Merged { node, overrides } = around.apply_to(&document.root, &of_flow, registry);
     let (flow, found) = Flow::from_node(&node);
     violations.extend(found);
-    violations.extend(check_components(&node, flow.as_ref(), registry));
+    // A flow with errors is read as far as it goes, so that everything wrong is told at once.
+    let tasks =
+        flow.as_ref().map_or_else(|| check_components(&node, &Flow::read(&node), registry), |flow| check_components(&node, flow, registry));
+    violations.extend(tasks);
     violations.sort();
     let program = flow.filter(|_| !violations.has_errors()).map(|flow| {
         let program = Arc::new(Program::new(Arc::new(flow)));
@@ -108,10 +112,9 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
 }
 
 /// Plugin tasks and task runners: known, and their properties fit their schemas.
-fn check_components(root: &Node, flow: Option<&Flow>, registry: &Registry) -> Violations {
-    let tasks = flow.map(Flow::all_tasks).unwrap_or_default();
+fn check_components(root: &Node, flow: &Flow, registry: &Registry) -> Violations {
     let plugin = |task: &&Task| matches!(task.kind, TaskKind::Runnable) && CoreTask::of(task.canonical_type()).is_none();
-    let spans: HashSet<Span> = tasks.into_iter().filter(plugin).map(|task| task.span).collect();
+    let spans: HashSet<Span> = flow.all_tasks().into_iter().filter(plugin).map(|task| task.span).collect();
     let mut found = Violations::new();
     check_below(root, &Path::Root, &spans, registry, &mut found);
     found

@@ -17,8 +17,9 @@ pub enum Notice<'a> {
     Phase { task: &'a TaskTag, phase: Phase, at: Timestamp },
     /// How far the phase is.
     Progress { task: &'a TaskTag, progress: &'a Progress },
-    /// Whole lines of a task's log, secrets masked, each ending in a newline except perhaps the last.
-    Log { task: &'a TaskTag, level: Level, at: Timestamp, text: &'a [u8] },
+    /// A message, or lines of a stream that each end in a newline; secrets are masked. `partial`: the last line goes on in the next
+    /// notice of this task and level, or is the last one of the stream.
+    Log { task: &'a TaskTag, level: Level, at: Timestamp, text: &'a [u8], partial: bool },
 }
 
 /// Names a task run for people.

@@ -1,7 +1,6 @@
 //! A run as people see it: log lines, and below them, on a terminal, a line for each task that is at work.
 
 use std::{
-    collections::HashMap,
     io::{self, Write},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -36,8 +35,8 @@ pub struct Progress {
 #[derive(Default)]
 struct Shown {
     tasks: Vec<Line>,
-    /// Tasks whose last piece of log had no line end, with their level.
-    open: HashMap<String, Level>,
+    /// The task and level whose last line has no end yet.
+    open: Option<(String, Level)>,
     /// Moving lines on the terminal now.
     drawn: usize,
     last: Option<Instant>,
@@ -78,6 +77,7 @@ impl Progress {
     pub fn end(&self) {
         let mut shown = self.lock();
         let mut out = Vec::new();
+        close_line(&mut shown, &mut out);
         wipe(&mut shown, &mut out);
         self.write(&out);
     }
@@ -111,7 +111,7 @@ impl Progress {
         let _ = if self.to_stderr { io::stderr().write_all(bytes) } else { write_stdout(bytes) };
     }
 
-    fn log(&self, task: &TaskTag, level: Level, at: Timestamp, text: &[u8]) {
+    fn log(&self, task: &TaskTag, level: Level, at: Timestamp, text: &[u8], partial: bool) {
         if !self.logs || level < self.minimum {
             return;
         }
@@ -120,20 +120,23 @@ impl Progress {
         wipe(&mut shown, &mut out);
         let name = name(task);
         let prefix = self.prefix(level, at, &name);
-        let goes_on = shown.open.remove(&name) == Some(level);
+        let goes_on = shown.open.as_ref().is_some_and(|(open, its)| *open == name && *its == level);
+        if goes_on {
+            shown.open = None;
+        } else {
+            close_line(&mut shown, &mut out);
+        }
         for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             if number > 0 || !goes_on {
                 out.extend_from_slice(prefix.as_bytes());
             }
             out.extend_from_slice(line);
         }
-        if !text.ends_with(b"\n") {
-            if matches!(level, Level::Info | Level::Error) && text.len() > 64 * 1024 {
-                // A very long line comes in pieces.
-                shown.open.insert(name, level);
-            } else {
-                out.push(b'\n');
-            }
+        // On a terminal the moving lines need whole lines above them.
+        if partial && !self.screen.terminal {
+            shown.open = Some((name, level));
+        } else if !text.ends_with(b"\n") {
+            out.push(b'\n');
         }
         self.draw(&mut shown, &mut out, true);
         self.write(&out);
@@ -242,7 +245,7 @@ impl Observer for Progress {
                 self.moved(&mut shown, false);
             }
             Notice::Phase { .. } | Notice::Progress { .. } => {}
-            Notice::Log { task, level, at, text } => self.log(task, level, at, text),
+            Notice::Log { task, level, at, text, partial } => self.log(task, level, at, text, partial),
         }
     }
 }
@@ -251,6 +254,13 @@ fn write_stdout(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
+}
+
+/// Ends a line that was left open.
+fn close_line(shown: &mut Shown, out: &mut Vec<u8>) {
+    if shown.open.take().is_some() {
+        out.push(b'\n');
+    }
 }
 
 /// Takes the moving lines back.

@@ -106,7 +106,8 @@ impl TaskLog {
             self.lost(&error);
         }
         let at = Timestamp::from_nanosecond(i128::from(time)).unwrap_or_else(|_| Timestamp::now());
-        self.0.observer.notice(&Notice::Log { task: &self.0.tag, level, at, text: bytes });
+        let partial = source.stream().is_some() && !bytes.ends_with(b"\n");
+        self.0.observer.notice(&Notice::Log { task: &self.0.tag, level, at, text: bytes, partial });
     }
 
     /// The line is still shown; what cannot be kept is said where it cannot be overlooked.

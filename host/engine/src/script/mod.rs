@@ -5,6 +5,7 @@ mod files;
 mod prepare;
 mod request;
 
+pub use choice::{Chosen, choose};
 pub use files::{Content, Input, inputs};
 pub use prepare::{Preparation, Prepared, apply, prepare};
 pub use request::task_ref;

@@ -22,9 +22,13 @@ pub struct Properties {
 
 impl Properties {
     /// Compiles a schema of draft 2020-12. The error is one line.
-    pub fn new(schema: Value) -> Result<Self, String> {
-        if !schema.is_object() {
+    pub fn new(mut schema: Value) -> Result<Self, String> {
+        let Some(object) = schema.as_object_mut() else {
             return Err("it is not an object".to_owned());
+        };
+        // Without this an unknown property of a component that has none is reported without its name.
+        if object.get("additionalProperties") == Some(&Value::Bool(false)) {
+            object.entry("properties").or_insert_with(|| Value::Object(Default::default()));
         }
         let validator = jsonschema::draft202012::new(&schema).map_err(|e| e.to_string())?;
         Ok(Self { schema, validator })
