@@ -20,6 +20,8 @@ struct State {
     /// Calls into plugins that have not returned.
     calls: HashMap<u64, Call>,
     plugins: HashMap<Arc<str>, Plugin>,
+    /// The thread sleeps until somebody begins something. Waking it for every call would cost more than most calls.
+    asleep: bool,
     closed: bool,
 }
 
@@ -68,16 +70,17 @@ impl Watch {
         let id = state.next;
         state.next += 1;
         state.calls.insert(id, Call { plugin: plugin.clone(), what, since, named: false });
-        if state.calls.len() == 1 {
-            self.changed.notify_one();
-        }
+        self.wake(&mut state);
+        drop(state);
         Entry { watch: self.clone(), id }
     }
 
     /// A future of a plugin begins; it ends when the answer is dropped.
     pub fn work(self: &Arc<Self>, plugin: &Arc<str>) -> Work {
-        self.lock().plugins.entry(plugin.clone()).or_default().work += 1;
-        self.changed.notify_one();
+        let mut state = self.lock();
+        state.plugins.entry(plugin.clone()).or_default().work += 1;
+        self.wake(&mut state);
+        drop(state);
         Work { watch: self.clone(), plugin: plugin.clone() }
     }
 
@@ -95,6 +98,12 @@ impl Watch {
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+    }
+
+    fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.asleep) {
+            self.changed.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -177,12 +186,13 @@ impl Watch {
 /// Looks around while anything is going on, sleeps while nothing is.
 fn patrol(watch: &Weak<Watch>, tick: Duration, spawn: &Spawn) {
     while let Some(watch) = watch.upgrade() {
-        let state = watch.lock();
+        let mut state = watch.lock();
         if state.closed {
             return;
         }
         let idle = state.calls.is_empty() && state.plugins.values().all(|plugin| plugin.work == 0);
         if idle {
+            state.asleep = true;
             drop(watch.changed.wait(state));
         } else {
             drop(watch.changed.wait_timeout(state, tick));
