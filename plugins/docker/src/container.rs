@@ -65,7 +65,26 @@ impl Blueprint {
         if let Ok(Value::Object(body)) = serde_json::to_value(&self.body) {
             document.extend(body);
         }
-        Value::Object(document)
+        let mut document = Value::Object(document);
+        sort(&mut document);
+        document
+    }
+}
+
+/// Sorts what the engine's client keeps in maps without an order: the same request shows the same document.
+fn sort(document: &mut Value) {
+    match document {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if let ("Labels" | "PortBindings" | "Tmpfs" | "Options", Value::Object(map)) = (name.as_str(), &mut *field) {
+                    map.sort_keys();
+                } else {
+                    sort(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(sort),
+        _ => {}
     }
 }
 
