@@ -80,7 +80,8 @@ impl Flow {
         (Some(flow).filter(|_| !found.has_errors()), found)
     }
 
-    fn read(node: &Node) -> Self {
+    /// What can be read of a document, however much is wrong with it.
+    pub fn read(node: &Node) -> Self {
         let fields = Fields::new(node);
         let tasks = |name| Task::read_all(fields.items(&[name]));
         let listener = |node: &Node| Listener {
