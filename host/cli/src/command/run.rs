@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value as Json;
 use switchyard_engine::{Engine, Loaded, Observer, Options, Refused, Submission};
-use switchyard_model::{InputType, JsonMap, Label, Severity, State};
+use switchyard_model::{Input, InputType, JsonMap, Label, Severity, State, suggestion};
 use switchyard_store::secrets::Secrets;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -119,7 +119,11 @@ fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
     let (mut inputs, mut files) = (JsonMap::new(), BTreeMap::new());
     for written in &command.inputs {
         let (name, value) = pair(written, "-i", "NAME=VALUE")?;
-        let known = loaded.flow().and_then(|flow| flow.inputs.iter().find(|input| *input.id == *name));
+        let declared = loaded.flow().map(|flow| flow.inputs.as_slice()).unwrap_or_default();
+        let known = declared.iter().find(|input| *input.id == *name);
+        if known.is_none() {
+            return Err(unknown_input(&name, declared));
+        }
         match value.strip_prefix('@') {
             Some(path) if known.is_some_and(|input| input.kind == InputType::File) => {
                 files.insert(name, PathBuf::from(path));
@@ -135,6 +139,15 @@ fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
     }
     let labels = command.labels.iter().map(|written| pair(written, "-l", "KEY=VALUE").map(|(key, value)| Label::new(key, value)));
     Ok(Submission { inputs, files, labels: labels.collect::<Result<_, _>>()? })
+}
+
+/// A value that nobody reads is mostly a misspelt name.
+fn unknown_input(name: &str, declared: &[Input]) -> Failure {
+    let failure = Failure::usage("cli::unknown_input", format!("the flow has no input `{name}`"));
+    match suggestion::help(name, declared.iter().map(|input| &*input.id)) {
+        Some(help) => failure.with_help(help),
+        None => failure.with_help("the flow declares no `inputs`"),
+    }
 }
 
 fn pair(written: &str, option: &str, form: &str) -> Result<(String, String), Failure> {

@@ -2,7 +2,7 @@
 
 mod check;
 mod list;
-mod property;
+pub(super) mod property;
 mod show;
 
 use crate::{

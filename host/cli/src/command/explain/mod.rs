@@ -1,5 +1,7 @@
 //! `switchyard explain`.
 
+mod task;
+
 use std::path::Path;
 
 use super::print;
@@ -10,13 +12,16 @@ use crate::{
     page,
 };
 
-pub fn run(_globals: &Globals, command: &Explain) -> Result<Exit, Failure> {
+pub fn run(globals: &Globals, command: &Explain) -> Result<Exit, Failure> {
     if command.codes {
         let list: String = page::codes().map(|code| format!("{code}\n")).collect();
         print(list.as_bytes())?;
         return Ok(Exit::Success);
     }
     let subject = command.subject.as_deref().unwrap_or_default();
+    if let Some(id) = &command.task {
+        return task::run(globals, Path::new(subject), id);
+    }
     if let Some(text) = page::find(subject) {
         print(text.as_bytes())?;
         return Ok(Exit::Success);
