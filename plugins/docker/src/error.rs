@@ -76,8 +76,8 @@ pub enum Failure {
         credentials: String,
         /// The registry's or engine's message.
         message: String,
-        /// Whether the same again fails again.
-        permanent: bool,
+        /// Whether the registry does not have the image for us.
+        refused: bool,
     },
     /// A malformed entry of `volumes`.
     #[error("{entry:?} is not a mount: {reason}")]
@@ -255,8 +255,8 @@ impl Failure {
                     ErrorKind::User
                 }
             }
-            Self::Pull { permanent, .. } => {
-                if *permanent {
+            Self::Pull { refused, .. } => {
+                if *refused {
                     ErrorKind::User
                 } else {
                     ErrorKind::Environment
@@ -296,7 +296,7 @@ impl Failure {
             Self::Pull { message, .. } if is_rate_limit(message) => {
                 "the registry limits anonymous pulls: set credentials, or pull from a mirror"
             }
-            Self::Pull { permanent: true, .. } => "check the image's name and tag, and the credentials for its registry",
+            Self::Pull { refused: true, .. } => "check the image's name and tag, and the credentials for its registry",
             Self::Pull { .. } => {
                 "check that the engine's machine reaches the registry; pullPolicy: [ALWAYS, IF_NOT_PRESENT] falls back to the present image"
             }

@@ -172,9 +172,9 @@ impl Launch<'_> {
                 }
                 Ok(())
             }
-            Err(Refusal { message, permanent }) => {
+            Err(Refusal { message, refused, .. }) => {
                 let registry = blueprint.image.registry().to_owned();
-                Err(Failure::Pull { image, registry, credentials, message, permanent })
+                Err(Failure::Pull { image, registry, credentials, message, refused })
             }
         }
     }

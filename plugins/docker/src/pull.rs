@@ -54,8 +54,10 @@ pub struct State {
 pub struct Refusal {
     /// The registry's or engine's words.
     pub message: String,
-    /// The same again fails again.
+    /// The same again fails again, for a while at least.
     pub permanent: bool,
+    /// The registry does not have the image for us: the flow has to change.
+    pub refused: bool,
 }
 
 /// Pulls under way at one engine.
@@ -106,7 +108,7 @@ impl Pull {
                 None => report(&seen),
             }
             if state.changed().await.is_err() {
-                return Err(Refusal { message: "the pull broke off".to_owned(), permanent: false });
+                return Err(Refusal { message: "the pull broke off".to_owned(), permanent: false, refused: false });
             }
         }
     }
@@ -154,7 +156,7 @@ async fn once(docker: &Docker, order: &Order, sender: &watch::Sender<State>) -> 
         match timeout(STALLED, stream.next()).await {
             Err(_) => {
                 let message = format!("no progress for {} s", STALLED.as_secs());
-                return Err(Refusal { message, permanent: true });
+                return Err(Refusal { message, permanent: true, refused: false });
             }
             Ok(None) => return Ok(()),
             Ok(Some(Ok(info))) => progress(info, &mut layers, sender),
@@ -180,8 +182,8 @@ fn progress(info: CreateImageInfo, layers: &mut HashMap<String, (u64, u64)>, sen
     sender.send_modify(|state| (state.done, state.total) = (done, total));
 }
 
-/// Words of registries and engines that no second attempt changes.
-const PERMANENT: &[&str] = &[
+/// Words of registries that do not have the image, or not for us.
+const REFUSED: &[&str] = &[
     "denied",
     "manifest unknown",
     "name unknown",
@@ -190,14 +192,12 @@ const PERMANENT: &[&str] = &[
     "no basic auth credentials",
     "authentication required",
     "no matching manifest",
-    "toomanyrequests",
     "invalid reference",
-    "no such host",
-    "server gave http response to https client",
-    "certificate",
     "unsupported",
-    "no space left",
 ];
+
+/// Words of faults that outlast a few attempts, and that no change of the flow mends.
+const LASTING: &[&str] = &["toomanyrequests", "no such host", "server gave http response to https client", "certificate", "no space left"];
 
 fn refusal(error: &EngineError) -> Refusal {
     let (message, transient) = match error {
@@ -209,8 +209,10 @@ fn refusal(error: &EngineError) -> Refusal {
     let lower = message.to_ascii_lowercase();
     // An error inside the stream has no status: only what sounds like a network or the registry's own fault is tried again.
     let sounds_transient = ["500", "502", "503", "504", "timeout", "reset", "eof", "refused"].iter().any(|word| lower.contains(word));
-    let permanent = PERMANENT.iter().any(|word| lower.contains(word)) || !(transient || sounds_transient) || status(error) == Some(404);
-    Refusal { message, permanent }
+    let lasting = LASTING.iter().any(|word| lower.contains(word));
+    let refused = !lasting && (REFUSED.iter().any(|word| lower.contains(word)) || status(error) == Some(404));
+    let permanent = lasting || refused || !(transient || sounds_transient);
+    Refusal { message, permanent, refused }
 }
 
 #[cfg(test)]
@@ -221,19 +223,20 @@ mod tests {
     fn docker_d14_only_what_may_pass_is_tried_again() {
         let answer = |status_code, message: &str| EngineError::DockerResponseServerError { status_code, message: message.to_owned() };
         let stream = |error: &str| EngineError::DockerStreamError { error: error.to_owned() };
-        for (error, permanent) in [
-            (answer(404, "pull access denied for x, repository does not exist"), true),
-            (answer(404, "manifest for x:y not found: manifest unknown"), true),
-            (answer(500, "unauthorized: authentication required"), true),
-            (answer(500, "Get https://h/v2/: dial tcp: lookup h: no such host"), true),
-            (answer(500, "received unexpected HTTP status: 502 Bad Gateway"), false),
-            (answer(500, "dial tcp 10.0.0.1:443: connect: connection refused"), false),
-            (stream("toomanyrequests: You have reached your pull rate limit"), true),
-            (stream("unexpected EOF"), false),
-            (stream("filesystem layer verification failed"), true),
-            (EngineError::RequestTimeoutError, false),
+        for (error, permanent, refused) in [
+            (answer(404, "pull access denied for x, repository does not exist"), true, true),
+            (answer(404, "manifest for x:y not found: manifest unknown"), true, true),
+            (answer(500, "unauthorized: authentication required"), true, true),
+            (answer(500, "Get https://h/v2/: dial tcp: lookup h: no such host"), true, false),
+            (answer(500, "received unexpected HTTP status: 502 Bad Gateway"), false, false),
+            (answer(500, "dial tcp 10.0.0.1:443: connect: connection refused"), false, false),
+            (stream("toomanyrequests: You have reached your pull rate limit"), true, false),
+            (stream("unexpected EOF"), false, false),
+            (stream("filesystem layer verification failed"), true, false),
+            (EngineError::RequestTimeoutError, false, false),
         ] {
-            assert_eq!(refusal(&error).permanent, permanent, "{error}");
+            let refusal = refusal(&error);
+            assert_eq!((refusal.permanent, refusal.refused), (permanent, refused), "{error}");
         }
     }
 }
