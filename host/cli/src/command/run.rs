@@ -116,14 +116,11 @@ fn show_doubts(loaded: &Loaded, host: &Host, globals: &Globals) {
 
 /// What the command line gives to the flow. A value is a text; `@path` names a file, which a FILE input gets as it is.
 fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
+    let declared = loaded.flow().map(|flow| flow.inputs.as_slice()).unwrap_or_default();
     let (mut inputs, mut files) = (JsonMap::new(), BTreeMap::new());
     for written in &command.inputs {
         let (name, value) = pair(written, "-i", "NAME=VALUE")?;
-        let declared = loaded.flow().map(|flow| flow.inputs.as_slice()).unwrap_or_default();
         let known = declared.iter().find(|input| *input.id == *name);
-        if known.is_none() {
-            return Err(unknown_input(&name, declared));
-        }
         match value.strip_prefix('@') {
             Some(path) if known.is_some_and(|input| input.kind == InputType::File) => {
                 files.insert(name, PathBuf::from(path));
@@ -136,6 +133,9 @@ fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
                 inputs.insert(name, Json::String(value));
             }
         }
+    }
+    if let Some(name) = inputs.keys().find(|name| !declared.iter().any(|input| *input.id == **name)) {
+        return Err(unknown_input(name, declared));
     }
     let labels = command.labels.iter().map(|written| pair(written, "-l", "KEY=VALUE").map(|(key, value)| Label::new(key, value)));
     Ok(Submission { inputs, files, labels: labels.collect::<Result<_, _>>()? })
