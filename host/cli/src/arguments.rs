@@ -132,6 +132,9 @@ pub struct Explain {
     /// The task of the flow whose values are explained
     #[arg(long, value_name = "ID")]
     pub task: Option<String>,
+    /// How the values are printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
     /// List every error code
     #[arg(long)]
     pub codes: bool,

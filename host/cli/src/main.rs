@@ -10,12 +10,14 @@ mod arguments;
 mod command;
 mod exit;
 mod failure;
+mod family;
 mod host;
 mod journal;
 mod page;
 mod place;
 mod scratch;
 mod screen;
+mod signals;
 
 use arguments::{Arguments, Command};
 use screen::Screen;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::Home;
+use support::{Home, Running};
 
 #[test]
 fn what_each_command_prints() {
@@ -55,4 +55,25 @@ fn an_error_points_into_the_template() {
         |                  ^^^^
       help: did you mean `upper`?
     ");
+}
+
+#[test]
+fn a_second_signal_kills_at_once() {
+    let home = Home::new(&["scripts"]);
+    // The task and its child want to live on.
+    home.file(
+        "flow.yaml",
+        support::shell("[\"trap '' TERM; (trap '' TERM; echo \\\"child $(exec sh -c 'echo $PPID')\\\"; while :; do sleep 1; done)\"]"),
+    );
+    let mut running = Running::start(home.command(&["run", "flow.yaml"]));
+    let line = running.until("| child ");
+    let pid = line.trim().rsplit(' ').next().unwrap().to_owned();
+    running.signal("INT");
+    running.until_error("stopping the tasks");
+    running.signal("INT");
+    let (code, errors) = running.end();
+    assert_eq!(code, 130, "{errors}");
+    assert!(errors.contains("error[cli::interrupted]"), "{errors}");
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
 }

@@ -1,5 +1,7 @@
 //! Every error code that the sources can produce has a page.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::{
     collections::BTreeMap,
     fs,

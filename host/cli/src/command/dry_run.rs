@@ -29,7 +29,7 @@ pub fn show(tasks: &[TaskPreview], globals: &Globals, as_json: bool) -> Result<E
                         }
                     }
                     Some(Err(error)) => {
-                        text.push_str(&format!("  {} {error} [{}]\n", palette.doubtful("not known before the run:"), error.code))
+                        text.push_str(&format!("  {} {error} [{}]\n", palette.doubtful("not known before the run:"), error.code));
                     }
                     None => {}
                 }

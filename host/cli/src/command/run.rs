@@ -11,16 +11,17 @@ use serde_json::Value as Json;
 use switchyard_engine::{Engine, Loaded, Observer, Options, Refused, Submission};
 use switchyard_model::{Input, InputType, JsonMap, Label, Severity, State, suggestion};
 use switchyard_store::secrets::Secrets;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{dry_run, print_json};
 use crate::{
     arguments::{Format, Globals, Run},
     exit::Exit,
     failure::Failure,
+    family,
     host::Host,
     scratch::Scratch,
     screen::{Finding, Progress, Screen},
+    signals::Signals,
 };
 
 /// How long killed tasks may take to end by themselves.
@@ -68,18 +69,19 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
         let tasks = engine.preview(&flow, submission).await.map_err(|refused| refusal(refused, host))?;
         return dry_run::show(&tasks, globals, json);
     }
-    let (mut interrupt, mut terminate) = signals()?;
+    let mut signals = Signals::watch()?;
     let handle = engine.submit(flow, submission).await.map_err(|refused| refusal(refused, host))?;
     let mut interrupted = false;
     let execution = loop {
-        let asked = tokio::select! {
+        tokio::select! {
             execution = handle.wait() => break execution,
-            _ = interrupt.recv() => true,
-            _ = terminate.recv() => true,
-        };
-        if asked && interrupted {
+            () = signals.next() => {}
+        }
+        if interrupted {
             progress.end();
-            return Err(Failure::new(Exit::Interrupted, "cli::interrupted", "stopped before the tasks had ended; some may still run"));
+            family::kill();
+            let failure = Failure::new(Exit::Interrupted, "cli::interrupted", "killed before the tasks had ended by themselves");
+            return Err(failure.with_help("containers of this run may be left; they carry labels with its execution id"));
         }
         interrupted = true;
         progress.interrupted();
@@ -95,11 +97,6 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
         _ if interrupted => Exit::Interrupted,
         _ => Exit::Failed,
     })
-}
-
-fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), Failure> {
-    let failed = |error| Failure::new(Exit::Failed, "cli::signals", format!("signals cannot be watched: {error}"));
-    Ok((signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?))
 }
 
 fn slots() -> usize {

@@ -120,6 +120,17 @@ impl Running {
         panic!("the program ended without saying {text:?}");
     }
 
+    /// Waits for a line with this text on standard error.
+    pub fn until_error(&mut self, text: &str) {
+        let mut said = Vec::new();
+        let mut byte = [0];
+        let errors = self.child.stderr.as_mut().unwrap();
+        while !String::from_utf8_lossy(&said).lines().any(|line| line.contains(text)) {
+            assert_eq!(errors.read(&mut byte).unwrap(), 1, "the program ended without saying {text:?}");
+            said.push(byte[0]);
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());

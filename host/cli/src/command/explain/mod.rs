@@ -1,5 +1,7 @@
 //! `switchyard explain`.
 
+mod ignored;
+mod origin;
 mod task;
 
 use std::path::Path;
@@ -20,7 +22,7 @@ pub fn run(globals: &Globals, command: &Explain) -> Result<Exit, Failure> {
     }
     let subject = command.subject.as_deref().unwrap_or_default();
     if let Some(id) = &command.task {
-        return task::run(globals, Path::new(subject), id);
+        return task::run(globals, Path::new(subject), id, command.output);
     }
     if let Some(text) = page::find(subject) {
         print(text.as_bytes())?;
