@@ -57,7 +57,12 @@ fn removal_by_an_ordinary_user() {
 #[test]
 fn directories_without_permissions_are_opened_up() {
     let root = tempfile::tempdir().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    // The target directory may lie in a home that an ordinary user cannot enter.
+    let open = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(open.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = open.path().join("tests");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut child = Command::new(program);
     child
         .args(["--exact", "workdir::tests::removing::removal_by_an_ordinary_user", "--nocapture"])
         .env(DIRECTORY, root.path())
