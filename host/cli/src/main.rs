@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         return switchyard_registry::preflight_main(file);
     }
     let errors = Screen::stderr(arguments.globals.color);
-    journal::start(arguments.globals.verbose, errors);
+    journal::start(arguments.globals.verbose);
     match command::run(arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -26,6 +26,8 @@ use crate::{
 
 /// How long killed tasks may take to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often a terminal shows that time passes.
+const TICK: Duration = Duration::from_millis(100);
 /// Local tasks at a time for each processor.
 const SLOTS_PER_PROCESSOR: usize = 4;
 
@@ -71,11 +73,16 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
     }
     let mut signals = Signals::watch()?;
     let handle = engine.submit(flow, submission).await.map_err(|refused| refusal(refused, host))?;
+    let mut clock = tokio::time::interval(TICK);
     let mut interrupted = false;
     let execution = loop {
         tokio::select! {
             execution = handle.wait() => break execution,
             () = signals.next() => {}
+            _ = clock.tick() => {
+                progress.tick();
+                continue;
+            }
         }
         if interrupted {
             progress.end();

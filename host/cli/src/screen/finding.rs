@@ -66,7 +66,7 @@ impl<'a> Finding<'a> {
 
     fn drawn(&self, screen: &Screen) -> String {
         let theme = if screen.palette.is_colored() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(screen.width).with_links(false).with_context_lines(0);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(screen.width).with_links(false).with_context_lines(1);
         let mut text = String::new();
         match handler.render_report(&mut text, self) {
             Ok(()) => text,
@@ -137,9 +137,15 @@ impl Diagnostic for Finding<'_> {
 
 /// The line, standing at its number: miette sees no more of the text, which may be huge.
 impl SourceCode for Excerpt {
-    fn read_span<'a>(&'a self, _: &SourceSpan, _: usize, _: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let all = SourceSpan::from((0, self.text.len()));
-        let contents = MietteSpanContents::new_named(self.name.clone(), self.text.as_bytes(), all, self.line.saturating_sub(1), 0, 1);
+    fn read_span<'a>(&'a self, span: &SourceSpan, before: usize, _: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        // Without lines around it miette asks where the place is, with them what to draw.
+        let (data, at, column) = if before == 0 {
+            let end = (span.offset() + span.len()).min(self.text.len());
+            (&self.text.as_bytes()[span.offset().min(end)..end], *span, self.column.saturating_sub(1))
+        } else {
+            (self.text.as_bytes(), SourceSpan::from((0, self.text.len())), 0)
+        };
+        let contents = MietteSpanContents::new_named(self.name.clone(), data, at, self.line.saturating_sub(1), column, 1);
         Ok(Box::new(contents))
     }
 }

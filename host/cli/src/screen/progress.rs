@@ -73,6 +73,11 @@ impl Progress {
         self.say("stopping the tasks; once more to leave at once\n");
     }
 
+    /// Lets the times of the moving lines go on while nothing else happens.
+    pub fn tick(&self) {
+        self.moved(&mut self.lock(), false);
+    }
+
     /// Takes the moving lines away.
     pub fn end(&self) {
         let mut shown = self.lock();
