@@ -1,7 +1,15 @@
 //! The command as people and programs use it: the built binary, with the plugins built beside it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+#![allow(clippy::unwrap_used)]
 
+mod docker;
 mod document;
 mod exit;
+mod explain;
+mod hostile;
+mod legacy;
+mod plugins;
+mod screen;
+mod signal;
 mod stage;
+mod validate;
