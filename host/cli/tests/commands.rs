@@ -77,3 +77,14 @@ fn a_second_signal_kills_at_once() {
     let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "{state}");
 }
+
+#[test]
+fn the_data_directory_is_configured_or_named() {
+    let home = Home::new(&["scripts"]);
+    home.file("switchyard.yaml", "dataDir: configured\n");
+    home.file("flow.yaml", support::shell("[\"echo\"]"));
+    home.run(&["run", "flow.yaml"]).expect(0);
+    assert!(home.folder.path().join("configured/logs").is_dir());
+    home.run(&["run", "flow.yaml", "--data-dir", "named"]).expect(0);
+    assert!(home.folder.path().join("named/logs").is_dir());
+}

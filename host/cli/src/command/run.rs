@@ -55,11 +55,12 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
     let Some(flow) = loaded.program else { return Ok(Exit::Invalid) };
     let json = command.output == Format::Json;
     let progress = Arc::new(Progress::new(globals, command.no_logs, json));
-    let scratch = Scratch::new(command.data_dir.as_deref());
+    let kept = command.data_dir.as_deref().or(host.config.data_dir.as_deref());
+    let scratch = Scratch::new(kept);
     let options = Options {
         data_dir: scratch.data_dir().to_owned(),
         work_dir: scratch.work_dir().to_owned(),
-        journal: command.data_dir.is_some(),
+        journal: kept.is_some(),
         slots: command.slots.map_or_else(slots, usize::from),
         grace: GRACE,
         config: Arc::clone(&host.config),
