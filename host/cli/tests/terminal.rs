@@ -1,5 +1,7 @@
 //! What a person sees on a terminal.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::{
