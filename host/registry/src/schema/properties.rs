@@ -103,8 +103,7 @@ impl Properties {
             }
             ValidationErrorKind::Enum { options } => {
                 let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                let help = suggestion::help(instance.as_str().unwrap_or_default(), names.iter().copied());
-                push("flow::not_allowed", pointer.to_owned(), false, format!("{} is none of the allowed values", describe(instance)), help);
+                found.push(not_among(&names, error));
             }
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 self.explain_alternatives(error, context, templates, found);
@@ -125,6 +124,11 @@ impl Properties {
         let is_other_kind =
             |e: &ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Type { .. }) && e.instance_path().as_str() == pointer;
         let meant: Vec<&Vec<_>> = context.iter().filter(|errors| !errors.iter().any(is_other_kind)).collect();
+        let choices: Vec<&str> = meant.iter().filter_map(|errors| choice(errors, pointer)).collect();
+        if !choices.is_empty() && choices.len() == meant.len() {
+            found.push(not_among(&choices, error));
+            return;
+        }
         let mut fewest: Option<Vec<Finding>> = None;
         for errors in meant {
             let mut found = Vec::new();
@@ -159,6 +163,25 @@ impl Properties {
     fn description(&self, error: &ValidationError<'_>, name: &str) -> Option<String> {
         let schema = self.schema.pointer(parent(error.schema_path().as_str()))?;
         Some(schema.get("properties")?.get(name)?.get("description")?.as_str()?.to_owned())
+    }
+}
+
+/// A value that is none of those that are allowed.
+fn not_among(names: &[&str], error: &ValidationError<'_>) -> Finding {
+    let instance = error.instance();
+    let help = suggestion::help(instance.as_str().unwrap_or_default(), names.iter().copied());
+    let message = format!("{} is none of the allowed values", describe(instance));
+    Finding { code: "flow::not_allowed", pointer: error.instance_path().as_str().to_owned(), at_key: false, message, help }
+}
+
+/// The one value that an alternative allows: values that are described one by one are alternatives in a schema.
+fn choice<'a>(errors: &'a [ValidationError<'static>], pointer: &str) -> Option<&'a str> {
+    match errors {
+        [only] if only.instance_path().as_str() == pointer => match only.kind() {
+            ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
