@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use switchyard_model::{Execution, JsonMap, Level, State, TaskKind};
+use switchyard_model::{Execution, JsonMap, Level, State, TaskKind, input::convert_output};
 use switchyard_plugin_api::{CancelReason, Error};
 use switchyard_store::{
     journal::{Record, Summary, Write},
@@ -241,7 +241,8 @@ impl Actor {
         let scope = RunScope::new(&self.instance, None, &self.fixed, &*self.services);
         let mut outputs = JsonMap::new();
         for output in &self.instance.program().flow.outputs {
-            match self.shared.expr.render_value_typed(&output.value.to_json(), &scope) {
+            let rendered = self.shared.expr.render_value_typed(&output.value.to_json(), &scope).map_err(|error| error.to_string());
+            match rendered.and_then(|value| convert_output(output, &value).map_err(|violation| violation.to_string())) {
                 Ok(value) => {
                     outputs.insert(output.id.to_string(), value);
                 }
