@@ -11,7 +11,8 @@ labels: {team: data}
 inputs:
   - {id: who, type: STRING, defaults: World}
 outputs:
-  - {id: said, type: INT, value: \"{{ outputs.first.vars.answer }}\"}
+  - {id: count, type: INT, value: \"{{ outputs.first.vars.answer }}\"}
+  - {id: said, type: STRING, value: \"{{ outputs.first.vars.answer }}\"}
 tasks:
   - id: first
     type: SHELL
@@ -48,7 +49,7 @@ fn standard_output_is_one_document_and_the_log_goes_to_standard_error() {
     assert_eq!(document["namespace"], "tests");
     assert_eq!(document["flowId"], "two");
     assert_eq!(document["inputs"], json!({"who": "you"}));
-    assert_eq!(document["outputs"], json!({"said": 42}));
+    assert_eq!(document["outputs"], json!({"count": 42, "said": "42"}));
     for label in [json!({"key": "team", "value": "data"}), json!({"key": "run", "value": "once"})] {
         assert!(document["labels"].as_array().unwrap().contains(&label), "{}", document["labels"]);
     }

@@ -15,6 +15,7 @@ tasks:
     taskRunner:
       type: io.kestra.plugin.scripts.runner.docker.Docker
       cpuss: 1
+      pullPolicy: SOMETIMES
       memory:
         memory: [1]
     commands: echo
@@ -34,7 +35,7 @@ fn all_errors_of_a_flow_are_told_at_once() {
     insta::assert_snapshot!(stage.switchyard(&["validate", "bad.yaml"]).expect(2).shown());
     let ran = stage.switchyard(&["run", "bad.yaml"]).expect(2);
     assert_eq!(ran.text(), "", "nothing ran");
-    assert_eq!(ran.stderr.matches("error[").count(), 9, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("error[").count(), 10, "{}", ran.stderr);
 }
 
 #[test]
