@@ -103,12 +103,25 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
     let tasks =
         flow.as_ref().map_or_else(|| check_components(&node, &Flow::read(&node), registry), |flow| check_components(&node, flow, registry));
     violations.extend(tasks);
+    violations.extend(not_acted_on(&node));
     violations.sort();
     let program = flow.filter(|_| !violations.has_errors()).map(|flow| {
         let program = Arc::new(Program::new(Arc::new(flow)));
         Arc::new(Prepared { facts: (0..program.len()).map(|_| OnceLock::new()).collect(), program, text })
     });
     Loaded { source, node, overrides, violations, program }
+}
+
+/// Parts of a flow that are read and checked, but that nothing acts on yet: better said than left out in silence.
+fn not_acted_on(root: &Node) -> Violations {
+    let mut found = Violations::new();
+    for name in ["sla", "checks", "listeners", "concurrency"] {
+        if let Some(part) = root.get(name).filter(|part| !part.is_null()) {
+            let message = format!("`{name}` has no effect yet");
+            found.push(Violation::warning("flow::unsupported_property", &Path::Root.key(name), part.span, message));
+        }
+    }
+    found
 }
 
 /// Plugin tasks and task runners: known, and their properties fit their schemas.
