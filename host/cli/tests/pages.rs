@@ -1,9 +1,9 @@
-//! Every error code that the sources can produce has a page.
+//! Every error code that the sources can produce has a page, and every page a code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -13,15 +13,36 @@ const LEFT_OUT: &[&str] = &["/tests/", "tests.rs", "/probe/", "/misbehave/", "/b
 
 #[test]
 fn every_code_has_a_page() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let pages = pages();
+    let missing: Vec<_> = codes().into_iter().filter(|(code, _)| !pages.contains(code)).collect();
+    assert!(missing.is_empty(), "codes without a page in host/cli/docs/errors: {missing:#?}");
+}
+
+#[test]
+fn every_page_has_a_code() {
+    let codes = codes();
+    let left: Vec<_> = pages().into_iter().filter(|page| !codes.contains_key(page)).collect();
+    assert!(left.is_empty(), "pages in host/cli/docs/errors whose code nothing raises: {left:#?}");
+}
+
+/// Every code of the product and a file that has it.
+fn codes() -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     for folder in ["host", "plugins", "plugin-api"] {
-        scan(&root.join(folder), &mut found);
+        scan(&root().join(folder), &mut found);
     }
     assert!(found.len() > 100, "the scan finds the codes: {}", found.len());
-    let pages = root.join("host/cli/docs/errors");
-    let missing: Vec<_> = found.iter().filter(|(code, _)| !pages.join(format!("{}.md", code.replace("::", "."))).is_file()).collect();
-    assert!(missing.is_empty(), "codes without a page in host/cli/docs/errors: {missing:#?}");
+    found
+}
+
+/// The codes that have a page.
+fn pages() -> BTreeSet<String> {
+    let names = fs::read_dir(root().join("host/cli/docs/errors")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.to_str().unwrap().strip_suffix(".md").unwrap().replacen('.', "::", 1)).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 fn scan(folder: &Path, found: &mut BTreeMap<String, PathBuf>) {
