@@ -63,6 +63,11 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let canonical = |name: &str| given.registry.canonical(name).unwrap_or(name).to_owned();
     let chosen = choice::choose(given.properties, |name| canonical(name) == choice::DOCKER)?;
     warnings.extend(deprecation(&chosen));
+    let namespace_files =
+        given.properties.get("namespaceFiles").filter(|files| !files.is_null() && files.get("enabled") != Some(&Json::Bool(false)));
+    if namespace_files.is_some() {
+        warnings.push("`namespaceFiles` has no effect yet: no namespace file was placed; use `inputFiles`".to_owned());
+    }
     let runner_component = given.registry.component(&chosen.type_name)?;
     let runner = given.registry.runner(&chosen.type_name)?;
     let runner_type = runner_component.type_name.clone();
