@@ -53,6 +53,12 @@ impl Program {
         self
     }
 
+    /// Leaves out a variable that we got from whoever started us.
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// One more folder with programs, after the user's own.
     pub fn and_look_in(mut self, folder: &Path) -> Self {
         let mut path = search_path();

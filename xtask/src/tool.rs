@@ -25,7 +25,8 @@ impl Tool {
         if find_program(&file).is_none() && !folder.join(&file).is_file() {
             step(&format!("install {file} (built once, from crates.io)"), || self.install(workspace, &file))?;
         }
-        Ok(Program::cargo().and_look_in(&folder).arg(self.name).folder(&workspace.root))
+        // `cargo run`, which started us, sets it; machete then takes its own name for a folder.
+        Ok(Program::cargo().and_look_in(&folder).without_env("CARGO_PKG_NAME").arg(self.name).folder(&workspace.root))
     }
 
     fn install(&self, workspace: &Workspace, file: &str) -> Result<()> {
