@@ -166,9 +166,9 @@ mod tests {
                 process(27, 1, 27, 27, 49),  // one of an earlier task in the same directory
                 process(30, 10, 30, 10, 60), // another task
             ],
-            strangers: [25, 27].map(|pid| (pid, b"/work/x".to_vec())).into(),
+            strangers: [25, 27].map(|pid| (pid, b"/srv/x".to_vec())).into(),
         };
-        let env = BTreeMap::from([("WORKING_DIR".to_owned(), "/work/x".to_owned())]);
+        let env = BTreeMap::from([("WORKING_DIR".to_owned(), "/srv/x".to_owned())]);
         let pids = |leader, env: &BTreeMap<String, String>| snapshot.family(leader, env).iter().map(|i| i.pid).collect::<Vec<_>>();
         assert_eq!(pids(20, &env), [20, 21, 22, 23, 24, 25, 26]);
         assert_eq!(pids(20, &BTreeMap::new()), [20, 21, 22, 23, 24]);
