@@ -348,7 +348,7 @@ impl Actor {
             // The next expression has to see them.
             self.fixed.values.clear();
         }
-        let end = TaskEnd { state: Some(state), outputs: done.outputs, exit: done.exit, random: crate::random::unit() };
+        let end = TaskEnd { outputs: done.outputs, exit: done.exit, random: crate::random::unit(), ..TaskEnd::state(state) };
         match done.sleep {
             None => events.push_back(Event::Ended { run, end }),
             Some(sleep) => {

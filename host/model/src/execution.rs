@@ -1,6 +1,6 @@
 //! One run of a flow, in the JSON shape that clients know.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -149,11 +149,50 @@ pub struct Attempt {
     pub log_file: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<Arc<str>>,
+    /// What the task measured, one entry per name, type and tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metric {
+    pub name: Arc<str>,
+    #[serde(rename = "type")]
+    pub kind: MetricKind,
+    /// Seconds for a timer.
+    pub value: f64,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricKind {
+    /// Values are added.
+    Counter,
+    /// Durations are added.
+    Timer,
+    /// The last value counts.
+    Gauge,
+}
+
+impl Metric {
+    /// Adds it to those that are known: values of one name, type and tags are one.
+    pub fn record(self, known: &mut Vec<Self>) {
+        let same = |other: &&mut Self| other.kind == self.kind && other.name == self.name && other.tags == self.tags;
+        match known.iter_mut().find(same) {
+            Some(other) if self.kind == MetricKind::Gauge => other.value = self.value,
+            Some(other) => other.value += self.value,
+            None => known.push(self),
+        }
+    }
 }
 
 impl Attempt {
     pub fn new(state: State, now: Timestamp) -> Self {
-        Self { state: StateHistory::new(state, now), log_file: None, worker_id: None }
+        Self { state: StateHistory::new(state, now), log_file: None, worker_id: None, metrics: Vec::new() }
     }
 }
 

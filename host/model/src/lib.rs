@@ -41,7 +41,7 @@ pub mod yaml;
 
 pub use defaults::{DefaultEntry, read_defaults};
 pub use dynamic::Dynamic;
-pub use execution::{Attempt, Execution, ExecutionTrigger, JsonMap, TaskRun};
+pub use execution::{Attempt, Execution, ExecutionTrigger, JsonMap, Metric, MetricKind, TaskRun};
 pub use flow::{Flow, Strictness};
 pub use input::{Input, InputType, resolve as resolve_inputs};
 pub use label::Label;

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
-use switchyard_plugin_api::{BoxFuture, Cancellation, Context, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, Plan};
+use switchyard_plugin_api::{
+    BoxFuture, Cancellation, Context, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind, Plan,
+};
 use switchyard_store::workdir::WorkDir;
 
 use super::{cancel::Cancel, log::TaskLog};
@@ -20,6 +22,8 @@ pub struct Captured {
     pub vars: Map<String, Json>,
     /// Facts the runner reported early.
     pub details: Map<String, Json>,
+    /// What was measured.
+    pub metrics: Vec<switchyard_model::Metric>,
 }
 
 pub struct AttemptContext {
@@ -28,30 +32,50 @@ pub struct AttemptContext {
     cancel: Cancel,
     capture: Mutex<Option<Capture<Sink>>>,
     details: Mutex<Map<String, Json>>,
+    metrics: Metrics,
     key: String,
     plans: Plans,
 }
 
 /// Where a capture's text and events go.
-struct Sink(TaskLog);
+struct Sink {
+    log: TaskLog,
+    metrics: Metrics,
+}
 
 impl LogSink for Sink {
     fn append(&mut self, stream: LogStream, level: ReportedLevel, time: i64, bytes: &[u8]) {
-        self.0.stream(stream, level_of(level), time, bytes);
+        self.log.stream(stream, level_of(level), time, bytes);
     }
 
     fn event(&mut self, time: i64, event: Event) {
         match event {
             // Masked by the capture.
-            Event::Message { level, message } => self.0.message_at(level_of(level), time, message.as_bytes()),
-            Event::Metric(metric) => measured(&self.0, &metric),
+            Event::Message { level, message } => self.log.message_at(level_of(level), time, message.as_bytes()),
+            Event::Metric(metric) => self.metrics.record(metric),
             _ => {}
         }
     }
 }
 
-fn measured(log: &TaskLog, metric: &Metric) {
-    tracing::debug!(taskrun = %log.tag().taskrun_id, name = %metric.name, value = metric.value, "metric");
+/// What an attempt measures, by its frames and by its runner.
+#[derive(Clone, Default)]
+struct Metrics(Arc<Mutex<Vec<switchyard_model::Metric>>>);
+
+impl Metrics {
+    fn record(&self, metric: Metric) {
+        let kind = match metric.kind {
+            MetricKind::Counter => switchyard_model::MetricKind::Counter,
+            MetricKind::Timer => switchyard_model::MetricKind::Timer,
+            MetricKind::Gauge => switchyard_model::MetricKind::Gauge,
+        };
+        let metric = switchyard_model::Metric { name: metric.name.into(), kind, value: metric.value, tags: metric.tags };
+        metric.record(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn take(&self) -> Vec<switchyard_model::Metric> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What is needed to run plans for a task that does its work itself.
@@ -64,7 +88,8 @@ struct Plans {
 
 impl AttemptContext {
     pub fn new(shared: Arc<Shared>, log: TaskLog, cancel: Cancel, prepared: &Prepared, directory: &WorkDir) -> Arc<Self> {
-        let capture = Capture::new(Sink(log.clone()), log.masker().clone());
+        let metrics = Metrics::default();
+        let capture = Capture::new(Sink { log: log.clone(), metrics: metrics.clone() }, log.masker().clone());
         Arc::new(Self {
             shared,
             key: prepared.request.task.key.clone(),
@@ -72,6 +97,7 @@ impl AttemptContext {
             cancel,
             capture: Mutex::new(Some(capture)),
             details: Mutex::default(),
+            metrics,
             plans: Plans {
                 runner: Arc::clone(&prepared.runner),
                 request: prepared.request.clone(),
@@ -86,7 +112,8 @@ impl AttemptContext {
         let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
         let vars = capture.map(Capture::finish).unwrap_or_default();
         self.log.end();
-        Captured { vars, details: std::mem::take(&mut self.details.lock().unwrap_or_else(PoisonError::into_inner)) }
+        let details = std::mem::take(&mut *self.details.lock().unwrap_or_else(PoisonError::into_inner));
+        Captured { vars, details, metrics: self.metrics.take() }
     }
 
     async fn run_plan(self: Arc<Self>, plan: Plan) -> Result<Json, Error> {
@@ -125,7 +152,7 @@ impl HostContext for Shareable {
             Event::Progress(progress) => self.0.log.progress(&progress),
             Event::Message { level, message } => self.0.log.message(level_of(level), &message),
             Event::Details { details } => self.0.details.lock().unwrap_or_else(PoisonError::into_inner).extend(details),
-            Event::Metric(metric) => measured(&self.0.log, &metric),
+            Event::Metric(metric) => self.0.metrics.record(metric),
         }
     }
 

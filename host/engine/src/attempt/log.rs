@@ -1,6 +1,6 @@
 //! The log of one attempt: stored and shown.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use switchyard_model::Level;
@@ -38,10 +38,6 @@ impl TaskLog {
         Self(Arc::new(Inner { writer, tag, observer: Arc::clone(observer), minimum: minimum.unwrap_or(Level::Trace), masker }))
     }
 
-    pub fn tag(&self) -> &TaskTag {
-        &self.0.tag
-    }
-
     pub fn masker(&self) -> &Masker {
         &self.0.masker
     }
@@ -52,6 +48,7 @@ impl TaskLog {
             LogStream::Stdout => (logs::Source::Stdout, Level::Info),
             LogStream::Stderr => (logs::Source::Stderr, Level::Error),
         };
+        let bytes = &*in_lines(bytes);
         if level == own {
             return self.put(source, level, time, bytes);
         }
@@ -114,6 +111,19 @@ impl TaskLog {
     fn lost(&self, error: &logs::Error) {
         tracing::error!(taskrun = %self.0.tag.taskrun_id, %error, "log lines could not be stored");
     }
+}
+
+/// A CR alone ends a line too: each state of a progress bar is an entry of its own.
+fn in_lines(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut found = memchr::memchr_iter(b'\r', bytes).filter(|&at| bytes.get(at + 1) != Some(&b'\n')).peekable();
+    if found.peek().is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut lines = bytes.to_vec();
+    for at in found {
+        lines[at] = b'\n';
+    }
+    Cow::Owned(lines)
 }
 
 pub(super) fn now() -> i64 {

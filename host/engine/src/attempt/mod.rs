@@ -97,8 +97,11 @@ impl Attempt {
         let finished = self.follow(&context).await;
         // What ended by itself on this machine is gone; what was stopped, or runs elsewhere, may still be at work.
         let clean = self.cancel.current().is_none() && matches!(&finished, Finished::Script(Ok(_)));
-        let capture = context.close();
-        let end = self.conclude(finished, capture, &directory).await;
+        let mut capture = context.close();
+        let metrics = std::mem::take(&mut capture.metrics);
+        let mut end = self.conclude(finished, capture, &directory).await;
+        // Whatever became of the task: what it measured was measured.
+        end.metrics = metrics;
         if !self.prepared.request.files.shared {
             let path = directory.path().to_owned();
             if let Err(error) = self.shared.work_dirs.release(&directory, clean) {

@@ -43,6 +43,9 @@ pub struct TaskEnd {
     pub outputs: JsonMap,
     /// Ends the whole execution in this state (`execution.Exit`).
     pub exit: Option<State>,
+    /// What the attempt measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<switchyard_model::Metric>,
     /// For a random retry delay, in `[0, 1)`.
     pub random: f64,
 }

@@ -167,6 +167,7 @@ impl Instance {
             && !attempt.state.current().is_terminal()
         {
             attempt.state.push(state, self.now);
+            attempt.metrics = end.metrics;
         }
         self.put_outputs(run, end.outputs);
         if state == State::Failed

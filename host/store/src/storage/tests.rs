@@ -48,7 +48,7 @@ fn rule_10_1_layout() {
     let file = StorageUri::task_file("company.team", "My_Flow", "exec", "Load  Data é!", "run", "a.csv");
     assert_eq!(file.unwrap().to_string(), "kestra:///company/team/my-flow/executions/exec/tasks/load-data-e/run/a.csv");
     let input = StorageUri::input_file("company", "f", "exec", "file", "a b.csv").unwrap();
-    assert_eq!(input.path(), "/company/f/executions/exec/inputs/file/a b.csv");
+    assert_eq!(input.path(), "/company/f/executions/exec/inputs/file/a%20b.csv");
     for (id, expected) in [("a__b--c", "a-b-c"), ("-a-", "a"), ("Ünïcode x", "unicode-x"), ("a.b", "ab")] {
         assert_eq!(slug(id), expected);
     }

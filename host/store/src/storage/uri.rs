@@ -34,16 +34,17 @@ impl StorageUri {
     /// The file `file` of a task run.
     pub fn task_file(namespace: &str, flow: &str, execution: &str, task: &str, task_run: &str, file: &str) -> Result<Self> {
         Self::from_path(&format!(
-            "{}/{}/executions/{execution}/tasks/{}/{task_run}/{file}",
+            "{}/{}/executions/{execution}/tasks/{}/{task_run}/{}",
             namespace_path(namespace),
             slug(flow),
-            slug(task)
+            slug(task),
+            escaped(file)
         ))
     }
 
     /// The file of an input.
     pub fn input_file(namespace: &str, flow: &str, execution: &str, input: &str, file: &str) -> Result<Self> {
-        Self::from_path(&format!("{}/{}/executions/{execution}/inputs/{input}/{file}", namespace_path(namespace), slug(flow)))
+        Self::from_path(&format!("{}/{}/executions/{execution}/inputs/{input}/{}", namespace_path(namespace), slug(flow), escaped(file)))
     }
 
     /// Everything of an execution lies below; for [`delete_below`](super::Storage::delete_below).
@@ -91,6 +92,21 @@ impl fmt::Display for StorageUri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{SCHEME}/{}", self.path)
     }
+}
+
+/// A file's own name as part of a URI. A URI ends in the middle of a command at the first character that cannot be in one, so
+/// blanks and the like are written as `%20`.
+fn escaped(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_alphanumeric() || "-._~+#=/:".contains(character) {
+            escaped.push(character);
+        } else {
+            let mut bytes = [0; 4];
+            escaped.extend(character.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));
+        }
+    }
+    escaped
 }
 
 /// A namespace as a path: `company.team` is `company/team`.

@@ -1,0 +1,13 @@
+//! The conformance rows of script tasks, each with its number: the built program, real processes, and the same rows in containers.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../cli/stage.rs"]
+#[allow(dead_code)]
+mod stage;
+
+mod files;
+mod legacy;
+mod outputs;
+mod place;
+mod run;
