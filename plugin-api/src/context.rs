@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{BoxFuture, Error, Event, Level, LogStream, Metric, MetricKind, Outcome, Phase, Plan, Progress};
+use crate::{BoxFuture, Error, Event, FollowedPlan, Level, LogStream, Metric, MetricKind, Outcome, Phase, Plan, Progress};
 
 /// Why the host asks work to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,28 @@ impl Context {
     /// Runs a plan on the runner that the user chose for this task. For [`crate::Task`]s only.
     pub async fn run_plan(&self, plan: &Plan) -> Result<Outcome, Error> {
         self.service("run_plan", &json!({ "plan": plan })).await
+    }
+
+    /// Like [`Context::run_plan`], but the output comes here line by line instead of going to the log.
+    pub fn follow_plan(&self, plan: &Plan) -> FollowedPlan {
+        FollowedPlan::start(self.clone(), plan)
+    }
+
+    /// The text of a file in the working directory; `None` when there is no such file. The host refuses names that lead out of it.
+    pub async fn read_file(&self, path: &str) -> Result<Option<String>, Error> {
+        self.service("read_file", &json!({ "path": path })).await
+    }
+
+    /// Writes a file below the working directory, readable by its owner alone if `private`. It is the task's own: it never becomes
+    /// an output file of the user.
+    pub async fn write_file(&self, path: &str, content: &str, private: bool) -> Result<(), Error> {
+        self.service("write_file", &json!({ "path": path, "content": content, "private": private })).await
+    }
+
+    /// Keeps a file of the working directory in internal storage, under this name; answers its URI, or `None` when there is no such
+    /// file.
+    pub async fn store_file(&self, path: &str, name: &str) -> Result<Option<String>, Error> {
+        self.service("store_file", &json!({ "path": path, "name": name })).await
     }
 
     /// Asks the host for a service by name and decodes its answer.

@@ -55,6 +55,7 @@ mod context;
 mod error;
 mod event;
 mod export;
+mod follow;
 pub mod header;
 mod outcome;
 mod request;
@@ -69,10 +70,11 @@ pub use context::{CancelReason, Cancellation, Context, HostContext};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Level, LogStream, Metric, MetricKind, Phase, Progress};
 pub use export::PluginSet;
+pub use follow::{FollowedPlan, Line};
 pub use outcome::{Attached, FailureReason, Health, Outcome, Preview, Problem};
 pub use request::{Command, Files, Paths, RunRequest, TargetOs, TaskRef};
 pub use runner::{DynTaskRunner, TaskRunner, TypedRunner};
-pub use task::{DynTask, Plan, PlanContext, PlanFile, Task, TaskOutcome, TaskRequest, TypedTask};
+pub use task::{DynTask, DynamicRun, DynamicState, Plan, PlanContext, PlanFile, Task, TaskOutcome, TaskRequest, TypedTask};
 pub use value::{ByteSize, IsoDuration};
 
 /// A future that can be stored and sent: what the object-safe traits of this crate return.

@@ -1,6 +1,6 @@
 //! What all script tasks share: their common properties, and how commands become one argument vector.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::TargetOs;
 
-/// Properties every script task has. Flatten it into the task's own struct. The host itself acts on the runner, files and
-/// environment; a task reads `beforeCommands`, `interpreter` and `failFast`.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+/// Properties that every task which runs a command has, and on which the host itself acts: where the command runs, its files and its
+/// environment. Flatten it into the task's own struct, so that they are in its schema.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ScriptProperties {
+pub struct RunProperties {
     /// Where the script runs: an object with the `type` of a task runner and that runner's own properties. Without it the script
     /// runs in a container on a Docker-compatible engine.
     #[serde(default)]
@@ -29,17 +29,6 @@ pub struct ScriptProperties {
     #[serde(default)]
     #[schemars(extend("deprecated" = true))]
     pub docker: Option<BTreeMap<String, Value>>,
-    /// Program and leading arguments that get all commands, joined by newlines, as one last argument. An empty list executes the
-    /// commands themselves as program and arguments, without a shell. Without it the task's own interpreter is taken: `/bin/sh -c`
-    /// for most.
-    #[serde(default)]
-    pub interpreter: Option<Vec<String>>,
-    /// Commands that run before the others, in the same shell.
-    #[serde(default)]
-    pub before_commands: Option<Vec<String>>,
-    /// Stop at the first failing command (`set -e`).
-    #[serde(default = "default_true")]
-    pub fail_fast: bool,
     /// Environment variables.
     #[serde(default)]
     pub env: Option<BTreeMap<String, Value>>,
@@ -55,6 +44,27 @@ pub struct ScriptProperties {
     #[serde(default)]
     #[schemars(extend("type" = ["object", "null"]))]
     pub namespace_files: Option<Value>,
+}
+
+/// Properties every script task has. Flatten it into the task's own struct. The host itself acts on the runner, files and
+/// environment; a task reads `beforeCommands`, `interpreter` and `failFast`.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScriptProperties {
+    /// Where it runs.
+    #[serde(flatten)]
+    pub run: RunProperties,
+    /// Program and leading arguments that get all commands, joined by newlines, as one last argument. An empty list executes the
+    /// commands themselves as program and arguments, without a shell. Without it the task's own interpreter is taken: `/bin/sh -c`
+    /// for most.
+    #[serde(default)]
+    pub interpreter: Option<Vec<String>>,
+    /// Commands that run before the others, in the same shell.
+    #[serde(default)]
+    pub before_commands: Option<Vec<String>>,
+    /// Stop at the first failing command (`set -e`).
+    #[serde(default = "default_true")]
+    pub fail_fast: bool,
     /// Deprecated: use `outputFiles`. Creates a directory, `{{ outputDir }}`, all of whose files are kept.
     #[serde(default)]
     #[schemars(extend("deprecated" = true))]
@@ -67,6 +77,84 @@ pub struct ScriptProperties {
     #[serde(default, rename = "targetOS")]
     #[schemars(extend("enum" = ["LINUX", "WINDOWS", "AUTO", null]))]
     pub target_os: Option<String>,
+}
+
+/// Properties of a task around a command line tool. It has fewer than a script: its interpreter is its own, and a command that
+/// fails does not keep the next one from running, unless the tool says otherwise.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolProperties {
+    /// The commands, given to one shell together: what one of them sets, the next ones see. The exit code is that of the last one;
+    /// join commands with `&&` where a failure has to end the task.
+    pub commands: Vec<String>,
+    /// Commands that run before the others, in the same shell.
+    #[serde(default)]
+    pub before_commands: Option<Vec<String>>,
+    /// Where it runs.
+    #[serde(flatten)]
+    pub run: RunProperties,
+}
+
+impl ToolProperties {
+    /// The commands for `/bin/sh -c`.
+    pub fn argv(&self) -> Vec<String> {
+        self.lines().argv()
+    }
+
+    /// The commands, to be completed with what the tool needs.
+    pub fn lines(&self) -> Lines<'_> {
+        Lines { before: self.before_commands.as_deref().unwrap_or_default(), ..Lines::new(&self.commands) }
+    }
+}
+
+/// Commands on their way to one interpreter.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines<'a> {
+    /// Program and leading arguments.
+    pub interpreter: &'a [&'a str],
+    /// The interpreter's own way to stop at the first failure, such as `set -e`.
+    pub exit_on_error: Option<&'a str>,
+    /// Commands before the others; what they print is logged at DEBUG.
+    pub before: &'a [String],
+    /// The commands.
+    pub commands: &'a [String],
+    /// Style of line ends.
+    pub target_os: TargetOs,
+}
+
+impl<'a> Lines<'a> {
+    /// For `/bin/sh -c`, going on after failures.
+    pub fn new(commands: &'a [String]) -> Self {
+        Self { interpreter: &SHELL, exit_on_error: None, before: &[], commands, target_os: TargetOs::Auto }
+    }
+
+    /// One argument vector.
+    pub fn argv(&self) -> Vec<String> {
+        // Lets the host log the output of the before-commands at DEBUG; only shells understand `echo` like this.
+        let marks = !self.before.is_empty() && self.interpreter.first().is_some_and(|program| is_shell(program));
+        let exit_on_error = self.exit_on_error.filter(|_| self.target_os != TargetOs::Windows);
+        let mut lines: Vec<&str> = Vec::new();
+        if marks {
+            lines.push(DEBUG_MARK_COMMAND);
+        }
+        lines.extend(exit_on_error);
+        lines.extend(self.before.iter().map(String::as_str));
+        if marks {
+            lines.push(INFO_MARK_COMMAND);
+        }
+        lines.extend(self.commands.iter().map(String::as_str));
+        let newline = if self.target_os == TargetOs::Windows { "\r\n" } else { "\n" };
+        self.interpreter.iter().map(|&part| part.to_owned()).chain([lines.join(newline)]).collect()
+    }
+}
+
+/// A text as one word of a POSIX shell's command line.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
 impl ScriptProperties {
@@ -95,25 +183,15 @@ impl ScriptProperties {
         if self.exec_form() {
             return commands.to_vec();
         }
-        let interpreter = self.interpreter.clone().unwrap_or_else(|| own_interpreter.iter().map(|&part| part.to_owned()).collect());
-        let before = self.before_commands.as_deref().unwrap_or_default();
-        let exit_on_error = exit_on_error.filter(|_| self.fail_fast && self.target_os() != TargetOs::Windows);
-        // Lets the host log the output of the user's own before-commands at DEBUG; only shells understand `echo` like this.
-        let marks = !before.is_empty() && interpreter.first().is_some_and(|program| is_shell(program));
-        let mut lines: Vec<&str> = Vec::new();
-        if marks {
-            lines.push(DEBUG_MARK_COMMAND);
+        let users: Vec<&str> = self.interpreter.iter().flatten().map(String::as_str).collect();
+        Lines {
+            interpreter: if self.interpreter.is_some() { &users } else { own_interpreter },
+            exit_on_error: exit_on_error.filter(|_| self.fail_fast),
+            before: self.before_commands.as_deref().unwrap_or_default(),
+            commands,
+            target_os: self.target_os(),
         }
-        lines.extend(exit_on_error);
-        lines.extend(before.iter().map(String::as_str));
-        if marks {
-            lines.push(INFO_MARK_COMMAND);
-        }
-        lines.extend(commands.iter().map(String::as_str));
-        let newline = if self.target_os() == TargetOs::Windows { "\r\n" } else { "\n" };
-        let mut argv = interpreter;
-        argv.push(lines.join(newline));
-        argv
+        .argv()
     }
 }
 
@@ -162,6 +240,28 @@ mod tests {
             (serde_json::json!({"targetOS": "WINDOWS", "interpreter": ["cmd", "/c"]}), vec!["cmd", "/c", "a\r\nb"]),
         ] {
             assert_eq!(properties(json.clone()).argv(Some("set -e"), &commands), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn tool_table() {
+        for (json, expected) in [
+            (serde_json::json!({"commands": ["a", "b"]}), "a\nb"),
+            (
+                serde_json::json!({"commands": ["a"], "beforeCommands": ["x"]}),
+                "echo '##kestra:log:debug##'\nx\necho '##kestra:log:info##'\na",
+            ),
+        ] {
+            let tool: ToolProperties = serde_json::from_value(json).unwrap();
+            assert_eq!(tool.argv(), ["/bin/sh", "-c", expected]);
+        }
+    }
+
+    #[test]
+    fn quoting() {
+        for (text, expected) in [("a/b-c.d", "a/b-c.d"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'"), ("~", "'~'")]
+        {
+            assert_eq!(quoted(text), expected);
         }
     }
 

@@ -36,6 +36,10 @@ pub struct Plan {
     pub image: Option<String>,
     /// Files the task needs besides the user's. They are never collected as output files.
     pub files: Vec<PlanFile>,
+    /// Glob patterns of files that the task itself wants to read after the run, so that a runner brings them back to the working
+    /// directory. They are no output files of the user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<String>,
 }
 
 /// What a plan may depend on besides the properties.
@@ -83,6 +87,49 @@ pub struct TaskOutcome {
     /// Ends the task in state FAILED, with this message, keeping the outputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Parts of the work that get task runs of their own below this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub task_runs: Vec<DynamicRun>,
+}
+
+/// A part of a task's work that people want to see by itself, such as one model of dbt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DynamicRun {
+    /// Its name; it becomes the `taskId` of the task run.
+    pub id: String,
+    /// How it ended.
+    pub state: DynamicState,
+    /// When it began (RFC 3339); the end of the task when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// When it ended (RFC 3339); the end of the task when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Its outputs.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub outputs: Map<String, Value>,
+}
+
+impl DynamicRun {
+    /// A part that ended in a state.
+    pub fn new(id: impl Into<String>, state: DynamicState) -> Self {
+        Self { id: id.into(), state, started: None, ended: None, outputs: Map::new() }
+    }
+}
+
+/// How a part of a task's work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DynamicState {
+    /// It did what it should.
+    Success,
+    /// It did, with a warning.
+    Warning,
+    /// It failed.
+    Failed,
+    /// It had no turn.
+    Skipped,
 }
 
 /// Turns its own properties into work.

@@ -6,7 +6,10 @@ use serde_json::{Map, Value as Json};
 use switchyard_expr::{Engine, Scope};
 use switchyard_model::{JsonMap, Level, task::WorkingDirectory};
 use switchyard_plugin_api::{Error, TaskRef};
-use switchyard_store::workdir::{Capture, WorkDir};
+use switchyard_store::{
+    storage::Source,
+    workdir::{Capture, WorkDir},
+};
 
 use crate::{
     attempt::{TaskLog, place, store},
@@ -89,7 +92,7 @@ async fn keep(shared: &Shared, id: &str, task: &TaskRef, patterns: &[String], lo
         log.message(Level::Warn, warning);
     }
     for file in found.files {
-        let uri = store(shared, task, &directory, &file, &file.key, false).await?;
+        let uri = store(shared, task, &directory, &file, &file.key, Source::Move).await?;
         files.insert(file.key, Json::String(uri));
     }
     remove(&directory);

@@ -4,15 +4,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 use switchyard_plugin_api::{
-    BoxFuture, Cancellation, Context, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind, Plan,
+    BoxFuture, Cancellation, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind,
 };
 use switchyard_store::workdir::WorkDir;
 
-use super::{cancel::Cancel, log::TaskLog};
+use super::{
+    cancel::Cancel,
+    files,
+    log::TaskLog,
+    plan::{self, Plans, Ran},
+};
 use crate::{
     capture::{Capture, LogSink},
     engine::Shared,
-    script::{Prepared, apply},
+    script::Prepared,
 };
 
 /// What an attempt leaves behind besides files.
@@ -24,6 +29,8 @@ pub struct Captured {
     pub details: Map<String, Json>,
     /// What was measured.
     pub metrics: Vec<switchyard_model::Metric>,
+    /// What came of the plans of a task that does its work itself.
+    pub plans: Ran,
 }
 
 pub struct AttemptContext {
@@ -78,14 +85,6 @@ impl Metrics {
     }
 }
 
-/// What is needed to run plans for a task that does its work itself.
-struct Plans {
-    runner: Arc<dyn switchyard_plugin_api::DynTaskRunner>,
-    request: switchyard_plugin_api::RunRequest,
-    paths: switchyard_plugin_api::Paths,
-    directory: WorkDir,
-}
-
 impl AttemptContext {
     pub fn new(shared: Arc<Shared>, log: TaskLog, cancel: Cancel, prepared: &Prepared, directory: &WorkDir) -> Arc<Self> {
         let metrics = Metrics::default();
@@ -98,12 +97,7 @@ impl AttemptContext {
             capture: Mutex::new(Some(capture)),
             details: Mutex::default(),
             metrics,
-            plans: Plans {
-                runner: Arc::clone(&prepared.runner),
-                request: prepared.request.clone(),
-                paths: prepared.plan.paths.clone(),
-                directory: directory.clone(),
-            },
+            plans: Plans::new(prepared, directory),
         })
     }
 
@@ -113,19 +107,15 @@ impl AttemptContext {
         let vars = capture.map(Capture::finish).unwrap_or_default();
         self.log.end();
         let details = std::mem::take(&mut *self.details.lock().unwrap_or_else(PoisonError::into_inner));
-        Captured { vars, details, metrics: self.metrics.take() }
+        Captured { vars, details, metrics: self.metrics.take(), plans: self.plans.close() }
     }
 
-    async fn run_plan(self: Arc<Self>, plan: Plan) -> Result<Json, Error> {
-        let mut request = self.plans.request.clone();
-        for file in apply(&mut request, plan, &self.plans.paths) {
-            let mode =
-                if file.executable { switchyard_store::workdir::FileMode::Executable } else { switchyard_store::workdir::FileMode::Plain };
-            self.plans.directory.write(&file.path, file.content.as_bytes(), mode).map_err(|e| super::staging::plain(&e))?;
-        }
-        let runner = Arc::clone(&self.plans.runner);
-        let outcome = runner.run(request, Context::new(Arc::new(Shareable(self)))).await?;
-        serde_json::to_value(outcome).map_err(|e| Error::new(switchyard_plugin_api::ErrorKind::Internal, "host::not_json", e.to_string()))
+    pub(super) fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 
@@ -164,12 +154,9 @@ impl HostContext for Shareable {
                 let saved = context.shared.journal.save_checkpoint(context.key.clone(), bytes).await;
                 saved.map(|_| Json::Null).map_err(|error| Error::environment(error.code(), error.to_string()))
             }),
-            "run_plan" => Box::pin(async move {
-                let plan = payload.get("plan").cloned().unwrap_or_default();
-                let plan = serde_json::from_value(plan)
-                    .map_err(|error| Error::plugin("plugin::protocol", format!("the plan has another shape: {error}")))?;
-                context.run_plan(plan).await
-            }),
+            "run_plan" => plan::run(context, payload),
+            "plan_output" => plan::output(&context),
+            "read_file" | "write_file" | "store_file" => files::serve(context, service.to_owned(), payload),
             other => {
                 let error = Error::plugin("host::unknown_service", format!("this host has no service `{other}`"))
                     .with_help("the plugin may need a newer host");

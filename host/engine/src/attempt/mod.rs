@@ -2,8 +2,10 @@
 
 mod cancel;
 mod context;
+mod files;
 mod log;
 mod outputs;
+mod plan;
 mod staging;
 
 use std::{sync::Arc, time::Duration};
@@ -11,7 +13,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value as Json};
 use switchyard_model::{JsonMap, Level, State, TaskRun};
 use switchyard_plugin_api::{
-    CancelReason, Context, DynTask, Error, ErrorKind, FailureReason, Outcome, Phase, Placement, TaskOutcome, TaskRequest,
+    CancelReason, Context, DynTask, DynamicRun, DynamicState, Error, ErrorKind, FailureReason, Outcome, Phase, Placement, TaskOutcome,
+    TaskRequest,
 };
 use switchyard_store::workdir::WorkDir;
 use tokio::sync::mpsc;
@@ -24,7 +27,7 @@ pub(crate) use staging::place;
 use self::context::{AttemptContext, Shareable};
 use crate::{
     actor::Message,
-    core::{Event, RunIx, TaskEnd},
+    core::{Event, Part, RunIx, TaskEnd},
     engine::Shared,
     script::Prepared,
 };
@@ -153,26 +156,14 @@ impl Attempt {
         }
         match finished {
             Finished::Script(Ok(outcome)) => self.script_end(outcome, capture, directory).await,
-            Finished::Task(Ok(outcome)) => {
-                let mut outputs = outcome.outputs;
-                if !capture.vars.is_empty() {
-                    outputs.entry("vars").or_insert(Json::Object(capture.vars));
-                }
-                match outcome.failure {
-                    Some(failure) => {
-                        self.log.message(Level::Error, &failure);
-                        failed(outputs)
-                    }
-                    None => TaskEnd::state(if outcome.warning { State::Warning } else { State::Success }).outputs(outputs),
-                }
-            }
+            Finished::Task(Ok(outcome)) => self.task_end(outcome, capture, directory).await,
             Finished::Script(Err(error)) | Finished::Task(Err(error)) => {
                 self.log.error(&error);
                 if error.kind == ErrorKind::Plugin {
                     tracing::error!(code = %error.code, message = %error.message, backtrace = error.backtrace.as_deref(), "a plugin failed");
                 }
-                let outputs = if self.planned { script_outputs(None, capture, Map::new()) } else { JsonMap::new() };
-                failed(outputs)
+                let ran = self.planned || capture.plans.count > 0;
+                failed(if ran { script_outputs(None, capture, Map::new()) } else { JsonMap::new() })
             }
         }
     }
@@ -180,7 +171,7 @@ impl Attempt {
     async fn script_end(&self, outcome: Outcome, mut capture: context::Captured, directory: &WorkDir) -> TaskEnd {
         self.log.phase(Phase::StagingOut);
         let mut ok = outcome.exit_code == 0;
-        let files = match outputs::collect(&self.shared, &self.prepared, directory, &self.log).await {
+        let files = match outputs::collect(&self.shared, &self.prepared, &[], directory, &self.log).await {
             Ok(files) => files,
             Err(error) => {
                 self.log.error(&error);
@@ -201,6 +192,55 @@ impl Attempt {
         self.log.phase(Phase::Done);
         if ok { TaskEnd::state(State::Success).outputs(outputs) } else { failed(outputs) }
     }
+
+    /// A task that did its work itself. One that ran plans has what a script has, unless it says something else.
+    async fn task_end(&self, outcome: TaskOutcome, mut capture: context::Captured, directory: &WorkDir) -> TaskEnd {
+        let mut failure = outcome.failure;
+        let mut outputs = outcome.outputs;
+        self.log.phase(Phase::StagingOut);
+        match outputs::collect(&self.shared, &self.prepared, &capture.plans.own, directory, &self.log).await {
+            Ok(files) if files.is_empty() => {}
+            Ok(files) => {
+                if let Json::Object(all) = outputs.entry("outputFiles").or_insert_with(|| Json::Object(Map::new())) {
+                    for (name, uri) in files {
+                        all.entry(name).or_insert(uri);
+                    }
+                }
+            }
+            Err(error) => {
+                self.log.error(&error);
+                failure = failure.or_else(|| Some("its output files could not be kept".into()));
+            }
+        }
+        if let Some(last) = capture.plans.last.take() {
+            capture.details.extend(last.details);
+            for (name, value) in script_outputs(Some(last.exit_code), capture, Map::new()) {
+                outputs.entry(name).or_insert(value);
+            }
+        } else if !capture.vars.is_empty() {
+            outputs.entry("vars").or_insert(Json::Object(capture.vars));
+        }
+        self.log.phase(Phase::Done);
+        let end = match failure {
+            Some(failure) => {
+                self.log.message(Level::Error, &failure);
+                failed(outputs)
+            }
+            None => TaskEnd::state(if outcome.warning { State::Warning } else { State::Success }).outputs(outputs),
+        };
+        TaskEnd { parts: outcome.task_runs.into_iter().map(part).collect(), ..end }
+    }
+}
+
+fn part(run: DynamicRun) -> Part {
+    let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    let state = match run.state {
+        DynamicState::Success => State::Success,
+        DynamicState::Warning => State::Warning,
+        DynamicState::Failed => State::Failed,
+        DynamicState::Skipped => State::Skipped,
+    };
+    Part { id: run.id.into(), state, started: time(run.started), ended: time(run.ended), outputs: run.outputs }
 }
 
 fn script_outputs(exit_code: Option<i32>, capture: context::Captured, files: Map<String, Json>) -> JsonMap {

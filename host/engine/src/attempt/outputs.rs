@@ -11,45 +11,58 @@ use switchyard_store::{
 use super::{log::TaskLog, staging::plain};
 use crate::{engine::Shared, script::Prepared};
 
-/// Stores them; answers `outputFiles`.
-pub(super) async fn collect(shared: &Shared, prepared: &Prepared, directory: &WorkDir, log: &TaskLog) -> Result<Map<String, Json>, Error> {
+/// Stores them; answers `outputFiles`. What the task brought itself is left out.
+pub(super) async fn collect(
+    shared: &Shared,
+    prepared: &Prepared,
+    own: &[String],
+    directory: &WorkDir,
+    log: &TaskLog,
+) -> Result<Map<String, Json>, Error> {
     let mut files = Map::new();
     let request = &prepared.request;
+    // A file of a shared directory stays, since siblings want to see it.
+    let source = if request.files.shared { Source::Copy } else { Source::Move };
     if let Some(output) = &request.files.output_dir {
         let found = directory.capture(&Capture::new([format!("{output}/**")])).map_err(|e| plain(&e))?;
         for file in found.files {
             let key = file.key.strip_prefix(&format!("{output}/")).unwrap_or(&file.key).to_owned();
-            let uri = store(shared, &request.task, directory, &file, &key, request.files.shared).await?;
+            let uri = store(shared, &request.task, directory, &file, &key, source).await?;
             files.insert(key, Json::String(uri));
         }
     }
     if !request.files.outputs.is_empty() {
-        let own = prepared.files.iter().map(|file| file.path.clone()).chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")));
+        let own = prepared
+            .files
+            .iter()
+            .map(|file| &file.path)
+            .chain(own)
+            .cloned()
+            .chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")));
         let found = directory.capture(&Capture::new(request.files.outputs.clone()).without(own)).map_err(|e| plain(&e))?;
         for warning in found.warnings {
             log.message(Level::Warn, &warning);
         }
         for file in found.files {
-            let uri = store(shared, &request.task, directory, &file, &file.key, request.files.shared).await?;
+            let uri = store(shared, &request.task, directory, &file, &file.key, source).await?;
             files.insert(file.key, Json::String(uri));
         }
     }
     Ok(files)
 }
 
-/// Puts one file into internal storage; answers its URI. A file of a shared directory stays, since siblings want to see it.
+/// Puts one file into internal storage; answers its URI.
 pub(crate) async fn store(
     shared: &Shared,
     task: &TaskRef,
     directory: &WorkDir,
     file: &CapturedFile,
     key: &str,
-    stays: bool,
+    source: Source,
 ) -> Result<String, Error> {
     let failed = |error: storage::Error| Error::environment(error.code(), format!("the output file `{key}` cannot be stored: {error}"));
     let uri =
         StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, key).map_err(failed)?;
-    let source = if stays { Source::Copy } else { Source::Move };
     shared.storage.put_captured(&uri, directory, file, source).await.map_err(failed)?;
     Ok(uri.to_string())
 }

@@ -50,7 +50,7 @@ pub(crate) async fn place(shared: &Shared, directory: &WorkDir, input: &Input) -
     }
 }
 
-fn put(directory: &WorkDir, file: &PlanFile, content: &str) -> Result<(), Error> {
+pub(super) fn put(directory: &WorkDir, file: &PlanFile, content: &str) -> Result<(), Error> {
     let mode = if file.executable { FileMode::Executable } else { FileMode::Plain };
     directory.write(&file.path, content.as_bytes(), mode).map_err(|e| plain(&e))
 }
@@ -60,6 +60,15 @@ async fn fetch(shared: &Shared, directory: &WorkDir, uri: &str, name: &str) -> R
     let failed = |error: storage::Error| Error::user(error.code(), format!("{uri} cannot be read: {error}"));
     let stored: StorageUri = uri.parse().map_err(failed)?;
     shared.storage.get_to_file(&stored, file).await.map(drop).map_err(failed)
+}
+
+/// Fetches what the arguments of a plan name.
+pub(super) async fn fetch_named(shared: &Shared, directory: &WorkDir, argv: &mut [String], working_dir: &str) -> Result<(), Error> {
+    let mut fetched = Fetched { shared, directory, paths: HashMap::new() };
+    for argument in argv {
+        *argument = fetched.replace(std::mem::take(argument), working_dir).await?;
+    }
+    Ok(())
 }
 
 /// `kestra://` URIs inside commands and scripts become paths; each is fetched once.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use switchyard_model::{JsonMap, State};
 
-use super::instance::RunIx;
+use super::{dynamic::Part, instance::RunIx};
 
 /// Something that happened. Events are what the journal keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct TaskEnd {
     pub metrics: Vec<switchyard_model::Metric>,
     /// For a random retry delay, in `[0, 1)`.
     pub random: f64,
+    /// Parts of its work that get task runs of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 impl TaskEnd {

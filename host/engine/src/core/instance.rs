@@ -170,6 +170,7 @@ impl Instance {
             attempt.metrics = end.metrics;
         }
         self.put_outputs(run, end.outputs);
+        self.add_parts(run, end.parts);
         if state == State::Failed
             && !self.killing
             && let Some(at) = self.next_attempt(run, end.random)
@@ -272,6 +273,10 @@ impl Instance {
         number
     }
 
+    pub(super) fn remember(&mut self, id: Arc<str>, run: RunIx) {
+        self.ids.insert(id, run);
+    }
+
     pub(super) fn set(&mut self, run: RunIx, state: State) {
         self.execution.task_run_list[run].state.push(state, self.now);
         self.effects.push(Effect::Changed { run: Some(run), state });
@@ -319,7 +324,7 @@ pub(super) fn has_frame(program: &Program, task: TaskIx) -> bool {
 }
 
 /// Task run ids follow from the execution's, so that a replayed journal gives the same ones.
-fn run_id(execution: &str, number: usize) -> Arc<str> {
+pub(super) fn run_id(execution: &str, number: usize) -> Arc<str> {
     let mut bytes = [0; 16];
     for (half, seed) in bytes.chunks_exact_mut(8).zip([0xcbf2_9ce4_8422_2325_u64, 0x9e37_79b9_7f4a_7c15]) {
         let text = execution.bytes().chain((number as u64).to_le_bytes());

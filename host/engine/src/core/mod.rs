@@ -4,6 +4,7 @@
 //! order always give the same state, which is how an execution is recovered from its journal.
 
 mod control;
+mod dynamic;
 mod event;
 mod flowable;
 mod instance;
@@ -11,6 +12,7 @@ mod program;
 #[cfg(test)]
 mod tests;
 
+pub use dynamic::Part;
 pub use event::{Ask, Decision, Effect, Event, TaskEnd, TimerKind};
 pub use instance::{Instance, RunIx};
 pub use program::{Def, ListIx, Program, TaskIx};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use switchyard_model::{Execution, Flow, JsonMap, Sources, State, TaskKind};
 
-use super::{Ask, Decision, Effect, Event, Instance, Program, RunIx, TaskEnd, TimerKind};
+use super::{Ask, Decision, Effect, Event, Instance, Part, Program, RunIx, TaskEnd, TimerKind};
 
 /// A world in which every task succeeds unless told otherwise, and time jumps to the next timer.
 struct World {
@@ -342,6 +342,29 @@ fn exit_ends_the_execution_in_its_state_4_4() {
     world.running.clear();
     world.queue.push(Event::Ended { run: 0, end });
     assert_eq!(world.outcome(), "WARNING a f g");
+}
+
+#[test]
+fn parts_of_a_run_are_task_runs_below_it_that_decide_nothing() {
+    let flow = yaml(&tasks(&["a", "b"]), "");
+    let mut world = World::new(&flow);
+    world.hanging = vec!["a"];
+    world.run();
+    let second = |second| Some(Timestamp::from_second(second).unwrap());
+    let part = |id: &str, state| Part { id: id.into(), state, started: second(1), ended: second(3), outputs: JsonMap::new() };
+    let parts = vec![part("model.a", State::Failed), part("model.b", State::Skipped)];
+    world.running.clear();
+    world.queue.push(Event::Ended { run: 0, end: TaskEnd { parts, ..TaskEnd::state(State::Success) } });
+    assert_eq!(world.outcome(), "SUCCESS a b");
+    let runs = &world.instance.execution().task_run_list;
+    let below: Vec<_> = runs.iter().filter(|run| run.parent_task_run_id.as_ref() == Some(&runs[0].id)).collect();
+    assert_eq!(
+        below.iter().map(|run| (&*run.task_id, run.state.current())).collect::<Vec<_>>(),
+        [("model.a", State::Failed), ("model.b", State::Skipped)]
+    );
+    assert_eq!((Some(below[0].state.start_date()), below[0].state.end_date()), (second(1), second(3)));
+    assert_eq!(below[0].attempts[0].state.current(), State::Failed);
+    assert_eq!(world.instance.find_run(&below[1].id), Some(2));
 }
 
 #[test]

@@ -23,6 +23,13 @@ pub struct Chosen {
     pub deprecated: Vec<&'static str>,
 }
 
+impl Chosen {
+    /// For a task that does its work on the host, whatever the user's runner.
+    pub fn here() -> Self {
+        Self { type_name: PROCESS.into(), properties: Map::new(), image: None, legacy: false, deprecated: Vec::new() }
+    }
+}
+
 /// Chooses. An explicit `taskRunner` wins over the old `runner` and `docker`.
 pub fn choose(properties: &Map<String, Json>, is_docker: impl Fn(&str) -> bool) -> Result<Chosen, Error> {
     let given = |name: &str| properties.get(name).filter(|value| !value.is_null());

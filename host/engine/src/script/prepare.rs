@@ -61,7 +61,11 @@ const BEFORE: &[&str] = &["taskRunner", "runner", "docker", "containerImage", "o
 pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let mut warnings = Vec::new();
     let canonical = |name: &str| given.registry.canonical(name).unwrap_or(name).to_owned();
-    let chosen = choice::choose(given.properties, |name| canonical(name) == choice::DOCKER)?;
+    let chosen = if goes_elsewhere(given.component) {
+        choice::choose(given.properties, |name| canonical(name) == choice::DOCKER)?
+    } else {
+        Chosen::here()
+    };
     warnings.extend(deprecation(&chosen));
     let namespace_files =
         given.properties.get("namespaceFiles").filter(|files| !files.is_null() && files.get("enabled") != Some(&Json::Bool(false)));
@@ -130,10 +134,18 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let mut plan_files = Vec::new();
     if given.component.planned {
         let made = given.task.plan(&own, &plan)?;
+        request.files.outputs.extend(made.wanted.iter().cloned());
         plan_files = apply(&mut request, made, &paths);
-        require_image(&request, &runner_component)?;
+        if needs_image(&runner_component) {
+            require_image(&request, &runner_component.type_name)?;
+        }
     }
     Ok(Prepared { runner, runner_type, runner_component, request, inputs, files: plan_files, properties: own, plan, warnings })
+}
+
+/// Whether a task lets the user choose where it runs. One that does not works on the host itself.
+fn goes_elsewhere(component: &Component) -> bool {
+    component.planned || component.schema.pointer("/properties/taskRunner").is_some()
 }
 
 /// Puts a plan into the request; answers the files it needs.
@@ -153,9 +165,15 @@ pub fn apply(request: &mut RunRequest, plan: switchyard_plugin_api::Plan, paths:
     plan.files
 }
 
-fn require_image(request: &RunRequest, runner: &Component) -> Result<(), Error> {
-    if runner.capabilities.image == Image::Required && request.command.image.is_none() {
-        return Err(Error::user("flow::missing_property", format!("{} needs an image, and the task names none", runner.type_name))
+/// Whether a runner cannot do without an image.
+pub fn needs_image(runner: &Component) -> bool {
+    runner.capabilities.image == Image::Required
+}
+
+/// Refuses a request without an image.
+pub fn require_image(request: &RunRequest, runner_type: &str) -> Result<(), Error> {
+    if request.command.image.is_none() {
+        return Err(Error::user("flow::missing_property", format!("{runner_type} needs an image, and the task names none"))
             .with_help("set `containerImage` on the task")
             .at("/containerImage"));
     }
