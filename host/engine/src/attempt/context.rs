@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
-use switchyard_plugin_api::{
-    BoxFuture, Cancellation, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind,
-};
+use switchyard_plugin_api::{BoxFuture, Cancellation, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind};
 use switchyard_store::workdir::WorkDir;
 
 use super::{
