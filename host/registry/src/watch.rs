@@ -185,16 +185,19 @@ impl Watch {
 
 /// Looks around while anything is going on, sleeps while nothing is.
 fn patrol(watch: &Weak<Watch>, tick: Duration, spawn: &Spawn) {
+    let mut seen = 0;
     while let Some(watch) = watch.upgrade() {
         let mut state = watch.lock();
         if state.closed {
             return;
         }
         let idle = state.calls.is_empty() && state.plugins.values().all(|plugin| plugin.work == 0);
-        if idle {
+        // Sleeping between two calls would cost each of them a wake-up: it sleeps after a whole tick without any.
+        if idle && state.next == seen {
             state.asleep = true;
             drop(watch.changed.wait(state));
         } else {
+            seen = state.next;
             drop(watch.changed.wait_timeout(state, tick));
         }
         let now = Instant::now();

@@ -9,7 +9,7 @@ use abi_stable::{
 };
 use async_ffi::{FfiFuture, FutureExt};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     layout::{ComponentBox, ContextBox, ContextObject, ContextObject_TO, HostObject, HostObject_TO, Kind, PluginModuleRef, Reply, Stream},
@@ -132,7 +132,7 @@ impl DynTaskRunner for Foreign {
     }
 
     fn paths(&self, properties: &Value, files: &Files) -> Result<Paths, Error> {
-        self.call("paths", &json!({ "properties": properties, "files": files }))
+        self.call("paths", &wire::PathsCall { properties, files })
     }
 
     fn preview(&self, request: RunRequest) -> BoxFuture<Result<Preview, Error>> {
@@ -158,7 +158,7 @@ impl DynTask for Foreign {
     }
 
     fn plan(&self, properties: &Value, context: &PlanContext) -> Result<Plan, Error> {
-        self.call("plan", &json!({ "properties": properties, "context": context }))
+        self.call("plan", &wire::PlanCall { properties, context })
     }
 
     fn run(&self, request: TaskRequest, context: Context) -> BoxFuture<Result<TaskOutcome, Error>> {

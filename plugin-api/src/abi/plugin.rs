@@ -19,8 +19,8 @@ use super::{
     wire,
 };
 use crate::{
-    BoxFuture, Cancellation, ComponentKind, Context, DynTask, DynTaskRunner, Error, Event, HostContext, LogStream, PluginSet, RunRequest,
-    TaskRequest,
+    BoxFuture, Cancellation, ComponentKind, Context, DynTask, DynTaskRunner, Error, Event, Files, HostContext, LogStream, PlanContext,
+    PluginSet, RunRequest, TaskRequest,
 };
 
 pub use abi_stable::library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult};
@@ -115,20 +115,21 @@ fn unknown(method: &str) -> Error {
 
 impl ComponentObject for Exported {
     fn call(&self, method: RStr<'_>, payload: RSlice<'_, u8>) -> Reply {
-        let result = contain(|| {
-            let value: Value = wire::decode(payload.as_slice())?;
-            let field = |name: &str| value.get(name).cloned().unwrap_or_default();
-            match (&self.served, method.as_str()) {
-                (Served::Runner(runner), "validate") => runner.validate(&value).and_then(|p| to_value(&p)),
-                (Served::Runner(runner), "paths") => {
-                    runner.paths(&field("properties"), &from_value(field("files"))?).and_then(|p| to_value(&p))
-                }
-                (Served::Task(task), "validate") => task.validate(&value).and_then(|p| to_value(&p)),
-                (Served::Task(task), "plan") => task.plan(&field("properties"), &from_value(field("context"))?).and_then(|p| to_value(&p)),
-                (_, other) => Err(unknown(other)),
+        let bytes = payload.as_slice();
+        let result = contain(|| match (&self.served, method.as_str()) {
+            (Served::Runner(runner), "validate") => wire::encode(&runner.validate(&wire::decode(bytes)?)?),
+            (Served::Runner(runner), "paths") => {
+                let call: wire::PathsCall<Value, Files> = wire::decode(bytes)?;
+                wire::encode(&runner.paths(&call.properties, &call.files)?)
             }
+            (Served::Task(task), "validate") => wire::encode(&task.validate(&wire::decode(bytes)?)?),
+            (Served::Task(task), "plan") => {
+                let call: wire::PlanCall<Value, PlanContext> = wire::decode(bytes)?;
+                wire::encode(&task.plan(&call.properties, &call.context)?)
+            }
+            (_, other) => Err(unknown(other)),
         });
-        wire::reply(result)
+        wire::encoded(result)
     }
 
     fn start(&self, method: RStr<'_>, payload: RSlice<'_, u8>, context: ContextBox) -> FfiFuture<Reply> {
@@ -175,10 +176,6 @@ impl ComponentObject for Exported {
 
 fn to_value(value: &impl serde::Serialize) -> Result<Value, Error> {
     serde_json::to_value(value).map_err(|e| Error::plugin("plugin::not_json", format!("an answer cannot be written as JSON: {e}")))
-}
-
-fn from_value<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|e| Error::plugin("plugin::protocol", e.to_string()))
 }
 
 /// The host's context as the plugin sees it.

@@ -1,5 +1,6 @@
 //! Parts of Switchyard by themselves, for rows where the command line around them would hide what is measured.
 
+mod executions;
 mod load;
 mod schema;
 mod spawn;
@@ -14,6 +15,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     match name.as_str() {
         "preflight" => return load::preflight(rest),
+        "executions" => executions::run(rest),
         "load" => load::run(rest),
         "schema" => schema::run(rest),
         "spawn" => spawn::run(rest),

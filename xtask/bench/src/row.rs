@@ -41,6 +41,8 @@ pub enum Budget {
     MillisecondsMore(f64),
     /// Ours alone, in megabytes; the peer's figure is printed for scale.
     Megabytes(f64),
+    /// How often we do it in a second, from our seconds for one; the peer's figure is printed for scale.
+    PerSecondAtLeast(f64),
 }
 
 impl Budget {
@@ -50,13 +52,14 @@ impl Budget {
             Self::RateAtLeast(_) => peer / ours,
             Self::MillisecondsMore(_) => (ours - peer) * 1e3,
             Self::Megabytes(_) => ours,
+            Self::PerSecondAtLeast(_) => 1.0 / ours,
         }
     }
 
     pub fn keeps(self, figure: f64) -> bool {
         match self {
             Self::TimeAtMost(limit) | Self::MillisecondsMore(limit) | Self::Megabytes(limit) => figure <= limit,
-            Self::RateAtLeast(limit) => figure >= limit,
+            Self::RateAtLeast(limit) | Self::PerSecondAtLeast(limit) => figure >= limit,
         }
     }
 
@@ -66,6 +69,7 @@ impl Budget {
             Self::RateAtLeast(_) => format!("{figure:.2} x its rate"),
             Self::MillisecondsMore(_) => format!("{figure:+.1} ms"),
             Self::Megabytes(_) => format!("{figure:.1} MB"),
+            Self::PerSecondAtLeast(_) => format!("{figure:.0} per second"),
         }
     }
 }
@@ -77,6 +81,7 @@ impl fmt::Display for Budget {
             Self::RateAtLeast(limit) => write!(formatter, ">= {limit} x its rate"),
             Self::MillisecondsMore(limit) => write!(formatter, "<= +{limit} ms"),
             Self::Megabytes(limit) => write!(formatter, "<= {limit} MB"),
+            Self::PerSecondAtLeast(limit) => write!(formatter, ">= {limit} per second"),
         }
     }
 }
@@ -95,6 +100,7 @@ mod tests {
             (Budget::MillisecondsMore(15.0), 0.020, 0.001, "+19.0 ms", false),
             (Budget::MillisecondsMore(15.0), 0.001, 0.002, "-1.0 ms", true),
             (Budget::Megabytes(40.0), 41.0, 2.0, "41.0 MB", false),
+            (Budget::PerSecondAtLeast(3000.0), 0.00025, 0.0002, "4000 per second", true),
         ];
         for (budget, ours, peer, shown, kept) in table {
             let figure = budget.figure(ours, peer);

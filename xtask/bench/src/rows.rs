@@ -1,6 +1,7 @@
 //! The rows of the table, one file each.
 
 mod docker;
+mod executions;
 mod growth;
 mod heap;
 mod journal;
@@ -28,6 +29,7 @@ pub const ALL: &[Row] = &[
     lines::ROW,
     journal::ROW,
     growth::ROW,
+    executions::ROW,
     load::ROW,
     schema::ROW,
     docker::ROW,

@@ -1,6 +1,8 @@
 //! Starting a command, and the process that results.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     io,
     os::{
         fd::OwnedFd,
@@ -8,6 +10,7 @@ use std::{
     },
     path::Path,
     process::{Child, Command, Stdio},
+    sync::LazyLock,
 };
 
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open, waitid, waitpid};
@@ -35,6 +38,12 @@ pub(super) struct Running {
     pub stderr: Pipe,
 }
 
+/// The host's environment. Reading and sorting it anew costs a spawn an eighth of its user time, and nothing in the host changes it.
+fn host_environment() -> impl Iterator<Item = (&'static OsString, &'static OsString)> {
+    static VARIABLES: LazyLock<BTreeMap<OsString, OsString>> = LazyLock::new(|| std::env::vars_os().collect());
+    VARIABLES.iter().map(|(name, value)| (name, value))
+}
+
 /// Starts the command in its working directory, with the host's environment below its own.
 pub(super) fn start(finished: &Finished, working_dir: &Path) -> Result<Running, Error> {
     let Some((name, arguments)) = finished.argv.split_first() else {
@@ -44,7 +53,7 @@ pub(super) fn start(finished: &Finished, working_dir: &Path) -> Result<Running, 
     program::check(finished)?;
     let program = program::resolve(name, &finished.env);
     let mut command = Command::new(&*program);
-    command.arg0(name).args(arguments).envs(&finished.env).current_dir(working_dir);
+    command.arg0(name).args(arguments).env_clear().envs(host_environment()).envs(&finished.env).current_dir(working_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|error| program::explain(&error, name, finished, working_dir))?;
     let pipes = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
