@@ -67,6 +67,12 @@ pub enum Command {
     Preflight {
         file: PathBuf,
     },
+    /// Runs a plugin in a process of its own, which speaks with the host over its standard input
+    #[command(name = "__plugin", hide = true)]
+    Plugin {
+        library: PathBuf,
+        id: String,
+    },
 }
 
 /// Run a flow to its end
@@ -159,6 +165,15 @@ pub enum Plugins {
         /// One JSON document
         #[arg(long)]
         json: bool,
+    },
+    /// End a plugin's quarantine: it runs again where it is configured to
+    ///
+    /// A plugin that crashed or blocked the host in its own process runs in a process of its own from the next start on, until it
+    /// is released.
+    Release {
+        /// The plugin's id, as `plugins list` shows it
+        #[arg(value_name = "PLUGIN")]
+        plugin: String,
     },
     /// Take a file through every check that the host makes before it loads a plugin
     Check {

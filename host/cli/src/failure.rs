@@ -58,3 +58,12 @@ impl From<switchyard_registry::Error> for Failure {
         failure
     }
 }
+
+impl From<switchyard_plugin_api::Error> for Failure {
+    fn from(error: switchyard_plugin_api::Error) -> Self {
+        let exit = if error.kind == switchyard_plugin_api::ErrorKind::User { Exit::Invalid } else { Exit::Failed };
+        let mut failure = Self::new(exit, error.code, error.message);
+        failure.help = error.help;
+        failure
+    }
+}

@@ -29,7 +29,9 @@ impl Host {
         let mut sources = Sources::new();
         let config = configuration(globals, &mut sources)?;
         let program = env::current_exe().map_or_else(|_| OsString::from("switchyard"), PathBuf::into_os_string);
-        let mut options = Options::new(place::cache().join("plugins"), vec![program, "__preflight".into()]);
+        let mut options = Options::new(place::cache().join("plugins"), vec![program.clone(), "__preflight".into()]);
+        options.process = vec![program, "__plugin".into()];
+        options.isolation = config.isolation.clone();
         options.directories = place::plugin_directories(&globals.plugins, &config.plugin_directories);
         let registry = Registry::open(options, vec![switchyard_engine::built_in()]);
         for row in registry.plugins().iter().filter(|row| row.state == State::Missing) {

@@ -27,6 +27,9 @@ fn main() -> ExitCode {
     if let Command::Preflight { file } = &arguments.command {
         return switchyard_registry::preflight_main(file);
     }
+    if let Command::Plugin { library, id } = &arguments.command {
+        return switchyard_registry::process_main(library, id);
+    }
     let errors = Screen::stderr(arguments.globals.color);
     journal::start(arguments.globals.verbose);
     match command::run(arguments) {

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+mod isolation;
+
 use serde_json::{Map, Value as Json};
 use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Violations, canonical_type, yaml};
 
@@ -14,6 +16,8 @@ use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Vi
 pub struct Config {
     /// Plugin directories, in addition to those of the command line.
     pub plugin_directories: Vec<PathBuf>,
+    /// Which plugins run in a process of their own.
+    pub isolation: switchyard_registry::Rules,
     /// Defaults for every flow.
     pub defaults: Vec<DefaultEntry>,
     /// By namespace; a child inherits what its parents have.
@@ -35,7 +39,7 @@ pub struct Namespace {
 }
 
 const TOP: &[&str] = &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile"];
-const PLUGINS: &[&str] = &["directories", "configurations"];
+const PLUGINS: &[&str] = &["directories", "configurations", "isolation"];
 const NAMESPACE: &[&str] = &["pluginDefaults", "taskDefaults", "variables"];
 
 impl Config {
@@ -69,6 +73,9 @@ impl Config {
             known(plugins, &here, PLUGINS, found);
             let directories = plugins.get("directories").and_then(Node::as_seq).unwrap_or_default();
             config.plugin_directories = directories.iter().filter_map(path).collect();
+            if let Some(node) = plugins.get("isolation") {
+                config.isolation = isolation::read(node, &here.key("isolation"), found);
+            }
             for entry in plugins.get("configurations").and_then(Node::as_seq).unwrap_or_default() {
                 let (Some(type_name), Some(values)) = (entry.get("type").and_then(Node::as_str), entry.get("values")) else {
                     let message = "a plugin configuration needs `type` and `values`";
@@ -125,6 +132,10 @@ fn defaults(node: &Node, here: &Place<'_>, found: &mut Violations) -> Vec<Defaul
         }
     }
     all
+}
+
+fn invalid(here: &Place<'_>, node: &Node, message: &str) -> Violation {
+    Violation::error("config::invalid", here, node.span, message)
 }
 
 fn known(node: &Node, here: &Place<'_>, names: &[&str], found: &mut Violations) {

@@ -14,11 +14,20 @@ use serde_json::{Value, json};
 use switchyard_plugin_api::{
     BoxFuture, CancelReason, Cancellation, Context, DynTaskRunner, Error, Event, Files, HostContext, LogStream, RunRequest, TaskRequest,
 };
-use switchyard_registry::{Directory, Options, Registry};
+use switchyard_registry::{Directory, Isolation, Options, Placement, Registry};
 
 pub fn options(directory: &Path, cache: &Path) -> Options {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("registry-probe"));
-    let mut options = Options::new(cache, vec![program.into(), "preflight".into()]).directory(Directory::explicit(directory));
+    let mut options = Options::new(cache, vec![program.clone().into(), "preflight".into()]).directory(Directory::explicit(directory));
+    options.process = vec![program.into(), "plugin".into()];
+    options.record_dir = directory.parent().unwrap_or(cache).to_owned();
+    if std::env::var_os("PROBE_APART").is_some() {
+        options.isolation.default = Placement {
+            isolation: Isolation::Subprocess,
+            memory: std::env::var("PROBE_MEMORY").ok().and_then(|bytes| bytes.parse().ok()),
+            hung_after: Duration::from_secs(1),
+        };
+    }
     options.preflight_timeout = Duration::from_secs(30);
     options.slow_call = Duration::from_millis(100);
     options.unresponsive_after = Duration::from_millis(200);
@@ -97,6 +106,9 @@ impl HostContext for Host {
     fn notify(&self, _: Event) {}
 
     fn call(&self, service: &str, _: Value) -> BoxFuture<Result<Value, Error>> {
+        if service == "checkpoint" {
+            return Box::pin(std::future::ready(Ok(Value::Null)));
+        }
         let error = Error::plugin("host::unknown_service", format!("{service} is not served by the probe"));
         Box::pin(std::future::ready(Err(error)))
     }

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
+use crate::isolation::Rules;
+
 /// One directory of plugins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
@@ -38,16 +40,24 @@ pub struct Options {
     pub directories: Vec<Directory>,
     /// Holds private copies, verdicts and reports; made when absent, with mode 0700.
     pub cache_dir: PathBuf,
+    /// Holds what is known about plugins that harmed the host.
+    pub record_dir: PathBuf,
     /// Program and leading arguments of the throw-away process that loads a new library first; the library's path is added.
     /// It must end in [`crate::preflight_main`].
     pub preflight: Vec<OsString>,
     pub preflight_timeout: Duration,
+    /// Program and leading arguments of the process of a plugin that runs apart from the host; the library's path and the plugin's id
+    /// are added. It must end in [`crate::process_main`].
+    pub process: Vec<OsString>,
+    /// Which plugins run apart from the host.
+    pub isolation: Rules,
     pub trust: Trust,
     /// Writes `NAME.so.status.json` beside each library where that is possible.
     pub write_status: bool,
     /// A synchronous call into a plugin, or one poll of its future, that takes longer is named.
     pub slow_call: Duration,
-    /// A plugin whose own runtime does not answer for so long while it has work is named.
+    /// A plugin whose own runtime does not answer for so long while it has work is named; one that blocks a thread of the host for so
+    /// long gets a process of its own at the next start.
     pub unresponsive_after: Duration,
     /// Threads that poll the futures of plugins.
     pub pool_threads: usize,
@@ -55,11 +65,15 @@ pub struct Options {
 
 impl Options {
     pub fn new(cache_dir: impl Into<PathBuf>, preflight: Vec<OsString>) -> Self {
+        let cache_dir = cache_dir.into();
         Self {
             directories: Vec::new(),
-            cache_dir: cache_dir.into(),
+            record_dir: cache_dir.clone(),
+            cache_dir,
             preflight,
             preflight_timeout: Duration::from_secs(10),
+            process: Vec::new(),
+            isolation: Rules::default(),
             trust: Trust::default(),
             write_status: true,
             slow_call: Duration::from_secs(1),

@@ -1,16 +1,22 @@
 //! One plugin: compiled in, or a checked library that is opened at its first use.
 
 use std::{
+    ffi::OsString,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
-use switchyard_plugin_api::{Component, DynTask, DynTaskRunner, Error, Manifest, PluginInfo, PluginSet, abi::host::Module};
+use switchyard_plugin_api::{Component, ComponentKind, DynTask, DynTaskRunner, Error, Manifest, PluginInfo, PluginSet, abi::host::Module};
 
 use crate::{
+    blame,
     events::Forward,
+    isolation::{Isolation, Placement},
     library,
+    options::Options,
     pool::Pool,
+    quarantine::Entry,
+    remote::{Launch, Remote, Subprocess},
     timed::Timed,
     verdict::{Brief, Names},
 };
@@ -37,7 +43,17 @@ struct File {
     hash: String,
     copy: PathBuf,
     read_manifest: ReadManifest,
-    module: OnceLock<Result<Module, Error>>,
+    placement: Placement,
+    /// Why it is in a process of its own, whatever is configured.
+    quarantine: Option<Entry>,
+    process: Vec<OsString>,
+    record: PathBuf,
+    opened: OnceLock<Result<Opened, Error>>,
+}
+
+enum Opened {
+    Here(Module),
+    Apart(Arc<Subprocess>),
 }
 
 impl Plugin {
@@ -49,8 +65,22 @@ impl Plugin {
         Self { id: info.id.as_str().into(), info, names, warnings: Vec::new(), origin: Origin::BuiltIn(Box::new(set)), components }
     }
 
-    pub fn library(path: PathBuf, hash: String, copy: PathBuf, brief: Brief, read_manifest: ReadManifest) -> Self {
-        let file = File { path, hash, copy, read_manifest, module: OnceLock::new() };
+    pub fn library(
+        options: &Options,
+        quarantine: Option<Entry>,
+        path: PathBuf,
+        hash: String,
+        copy: PathBuf,
+        brief: Brief,
+        read_manifest: ReadManifest,
+    ) -> Self {
+        let types = brief.components.iter().flat_map(|names| std::iter::once(&names.type_name).chain(&names.aliases));
+        let mut placement = options.isolation.placement(&brief.plugin.id, types.map(String::as_str));
+        if quarantine.is_some() {
+            placement.isolation = Isolation::Subprocess;
+        }
+        let (process, record) = (options.process.clone(), options.record_dir.clone());
+        let file = File { path, hash, copy, read_manifest, placement, quarantine, process, record, opened: OnceLock::new() };
         Self {
             id: brief.plugin.id.as_str().into(),
             info: brief.plugin,
@@ -86,7 +116,7 @@ impl Plugin {
     pub fn opened(&self) -> Option<Result<(), &Error>> {
         match &self.origin {
             Origin::BuiltIn(_) => Some(Ok(())),
-            Origin::Library(file) => file.module.get().map(|module| module.as_ref().map(|_| ())),
+            Origin::Library(file) => file.opened.get().map(|opened| opened.as_ref().map(|_| ())),
         }
     }
 
@@ -99,40 +129,78 @@ impl Plugin {
         components.as_ref().map_err(Clone::clone)?.get(index).cloned().ok_or_else(unknown)
     }
 
-    pub fn runner(&self, type_name: &str, pool: &Arc<Pool>) -> Result<Arc<dyn DynTaskRunner>, Error> {
+    /// Where its code runs, and why it is not where it was told to.
+    pub fn placement(&self) -> (Isolation, Option<&Entry>) {
         match &self.origin {
-            Origin::BuiltIn(set) => set.find_runner(type_name).ok_or_else(|| self.missing(type_name)),
-            Origin::Library(file) => {
-                let inner = self.module(file, pool)?.runner(type_name)?;
-                Ok(Arc::new(Timed { inner, watch: pool.watch()?.clone(), plugin: self.id.clone() }))
-            }
+            Origin::BuiltIn(_) => (Isolation::InProcess, None),
+            Origin::Library(file) => (file.placement.isolation, file.quarantine.as_ref()),
         }
+    }
+
+    pub fn runner(&self, type_name: &str, pool: &Arc<Pool>) -> Result<Arc<dyn DynTaskRunner>, Error> {
+        let file = match &self.origin {
+            Origin::BuiltIn(set) => return set.find_runner(type_name).ok_or_else(|| self.missing(type_name)),
+            Origin::Library(file) => file,
+        };
+        let inner: Arc<dyn DynTaskRunner> = match self.opened_library(file, pool)? {
+            Opened::Here(module) => module.runner(type_name)?,
+            Opened::Apart(process) => Arc::new(self.remote(process, ComponentKind::TaskRunner, type_name, pool)?),
+        };
+        Ok(Arc::new(Timed { inner, watch: pool.watch()?.clone(), plugin: self.id.clone() }))
     }
 
     pub fn task(&self, type_name: &str, pool: &Arc<Pool>) -> Result<Arc<dyn DynTask>, Error> {
-        match &self.origin {
-            Origin::BuiltIn(set) => set.find_task(type_name).ok_or_else(|| self.missing(type_name)),
-            Origin::Library(file) => {
-                let inner = self.module(file, pool)?.task(type_name)?;
-                Ok(Arc::new(Timed { inner, watch: pool.watch()?.clone(), plugin: self.id.clone() }))
-            }
-        }
+        let file = match &self.origin {
+            Origin::BuiltIn(set) => return set.find_task(type_name).ok_or_else(|| self.missing(type_name)),
+            Origin::Library(file) => file,
+        };
+        let inner: Arc<dyn DynTask> = match self.opened_library(file, pool)? {
+            Opened::Here(module) => module.task(type_name)?,
+            Opened::Apart(process) => Arc::new(self.remote(process, ComponentKind::Task, type_name, pool)?),
+        };
+        Ok(Arc::new(Timed { inner, watch: pool.watch()?.clone(), plugin: self.id.clone() }))
     }
 
-    /// Opens the library if it is not open.
+    /// Opens the library if it is not open; one in a process of its own waits there for its first call.
     pub fn open(&self, pool: &Arc<Pool>) -> Result<(), Error> {
         match &self.origin {
             Origin::BuiltIn(_) => Ok(()),
-            Origin::Library(file) => self.module(file, pool).map(|_| ()),
+            Origin::Library(file) => self.opened_library(file, pool).map(|_| ()),
         }
     }
 
-    fn module<'a>(&self, file: &'a File, pool: &Arc<Pool>) -> Result<&'a Module, Error> {
-        file.module.get_or_init(|| self.load(file, pool)).as_ref().map_err(Clone::clone)
+    fn remote(&self, process: &Arc<Subprocess>, kind: ComponentKind, type_name: &str, pool: &Arc<Pool>) -> Result<Remote, Error> {
+        let place = self.names.iter().position(|names| names.kind == kind && names.type_name == type_name);
+        let component = self.component(place.ok_or_else(|| self.missing(type_name))?)?;
+        Ok(Remote {
+            process: Arc::clone(process),
+            watch: pool.watch()?.clone(),
+            component: kind,
+            type_name: type_name.into(),
+            reattach: component.capabilities.reattach,
+        })
     }
 
-    fn load(&self, file: &File, pool: &Arc<Pool>) -> Result<Module, Error> {
+    fn opened_library<'a>(&self, file: &'a File, pool: &Arc<Pool>) -> Result<&'a Opened, Error> {
+        file.opened.get_or_init(|| self.open_library(file, pool)).as_ref().map_err(Clone::clone)
+    }
+
+    fn open_library(&self, file: &File, pool: &Arc<Pool>) -> Result<Opened, Error> {
         let watch = pool.watch()?;
+        if file.placement.isolation == Isolation::Subprocess {
+            let launch = Launch {
+                plugin: self.id.clone(),
+                argv: file.process.clone(),
+                library: file.copy.clone(),
+                placement: file.placement.clone(),
+            };
+            let process = Arc::new(Subprocess::new(launch));
+            let pinged = Arc::downgrade(&process);
+            let ping = move || pinged.upgrade().map_or_else(|| Box::pin(std::future::ready(())) as _, |process| process.ping());
+            watch.register(&self.id, true, Arc::new(ping));
+            return Ok(Opened::Apart(process));
+        }
+        blame::watch(&file.record);
         let _entry = watch.enter(&self.id, "load");
         let opened = library::open(&file.copy).and_then(|library| library.module(true, library::guard(pool, &self.id)));
         let module = opened.map_err(|failure| {
@@ -142,8 +210,8 @@ impl Plugin {
         })?;
         module.init(Forward::new(&self.id))?;
         let pinged = module.clone();
-        watch.register(&self.id, Arc::new(move || pinged.ping()));
-        Ok(module)
+        watch.register(&self.id, false, Arc::new(move || pinged.ping()));
+        Ok(Opened::Here(module))
     }
 
     fn missing(&self, type_name: &str) -> Error {

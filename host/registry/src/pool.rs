@@ -11,12 +11,13 @@ use std::{
 use switchyard_plugin_api::{BoxFuture, Error};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::watch::{Spawn, Watch, Work};
+use crate::watch::{Blocked, Spawn, Watch, Work};
 
 pub(crate) struct Pool {
     threads: usize,
     slow: Duration,
     unresponsive: Duration,
+    blocked: Blocked,
     started: OnceLock<Result<Started, Error>>,
 }
 
@@ -38,8 +39,8 @@ impl Drop for Started {
 }
 
 impl Pool {
-    pub fn new(threads: usize, slow: Duration, unresponsive: Duration) -> Arc<Self> {
-        Arc::new(Self { threads, slow, unresponsive, started: OnceLock::new() })
+    pub fn new(threads: usize, slow: Duration, unresponsive: Duration, blocked: Blocked) -> Arc<Self> {
+        Arc::new(Self { threads, slow, unresponsive, blocked, started: OnceLock::new() })
     }
 
     fn started(&self) -> Result<&Started, Error> {
@@ -57,7 +58,7 @@ impl Pool {
             let handle = handle.clone();
             Arc::new(move |future| drop(handle.spawn(future)))
         };
-        let watch = Watch::start(self.slow, self.unresponsive, spawn);
+        let watch = Watch::start(self.slow, self.unresponsive, self.blocked.clone(), spawn);
         Ok(Started { runtime: Some(runtime), handle, watch })
     }
 

@@ -200,7 +200,7 @@ fn explain(step: Step, ended: Ended, timeout: Duration, stderr: &[u8]) -> Refusa
     .with_help("this is a bug of the plugin; ask its author for another build")
 }
 
-fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     let name = match signal {
         4 => "SIGILL",
         6 => "SIGABRT",

@@ -16,6 +16,7 @@ use crate::{
     options::Options,
     plugin::Plugin,
     pool::Pool,
+    quarantine::{Entry, Quarantine},
     scan::{self, Scan},
     schema::Properties,
     status::{State, Status, write_note},
@@ -32,6 +33,7 @@ struct Inner {
     /// Directories and files that are not used.
     refused: Vec<Status>,
     pool: Arc<Pool>,
+    quarantine: Quarantine,
     /// Schemas that were needed so far, by canonical type.
     schemas: Mutex<HashMap<String, Arc<Properties>>>,
 }
@@ -39,11 +41,17 @@ struct Inner {
 impl Registry {
     /// Scans the directories. What is wrong with any of them is in [`Registry::plugins`]; the rest is used.
     pub fn open(options: Options, built_in: Vec<PluginSet>) -> Self {
-        let Scan { libraries, refused } = scan::scan(&options);
+        let quarantine = Quarantine::new(&options.record_dir);
+        let Scan { libraries, refused } = scan::scan(&options, &quarantine);
         let plugins: Vec<Plugin> = built_in.into_iter().map(Plugin::built_in).chain(libraries).collect();
         let catalog = Catalog::of(&plugins);
-        let pool = Pool::new(options.pool_threads, options.slow_call, options.unresponsive_after);
-        let registry = Self(Arc::new(Inner { options, plugins, catalog, refused, pool, schemas: Mutex::default() }));
+        for (plugin, entry) in plugins.iter().filter_map(|plugin| plugin.placement().1.map(|entry| (plugin, entry))) {
+            tracing::warn!(plugin = &*plugin.id, reason = %entry.reason, "in quarantine: the plugin runs in a process of its own");
+        }
+        let record = quarantine.clone();
+        let blocked = Arc::new(move |plugin: &str, reason: String| record.add(plugin, &reason));
+        let pool = Pool::new(options.pool_threads, options.slow_call, options.unresponsive_after, blocked);
+        let registry = Self(Arc::new(Inner { options, plugins, catalog, refused, pool, quarantine, schemas: Mutex::default() }));
         if registry.0.options.write_status {
             registry.write_notes();
         }
@@ -117,6 +125,16 @@ impl Registry {
         scan::check(&self.0.options, file)
     }
 
+    /// Plugins that harmed the host in its own process and therefore run apart from it.
+    pub fn quarantined(&self) -> BTreeMap<String, Entry> {
+        self.0.quarantine.read(&[])
+    }
+
+    /// Ends a plugin's quarantine: from the next start it runs where it is configured to. `false` when there was none.
+    pub fn release(&self, plugin: &str) -> std::io::Result<bool> {
+        self.0.quarantine.release(plugin)
+    }
+
     /// Compiles a component's schema at its first use.
     pub(crate) fn compiled(&self, component: &Component) -> Result<Arc<Properties>, Error> {
         let mut schemas = self.0.schemas.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +201,7 @@ impl Registry {
             (_, Some(Ok(()))) => (State::Loaded, None, None),
             (_, None) => (State::Ready, None, None),
         };
+        let (isolation, quarantine) = plugin.placement();
         let aliases = self.0.catalog.warnings.get(&place).into_iter().flatten().cloned();
         let warnings = plugin.warnings.iter().cloned().chain(aliases).chain(self.0.pool.trouble(&plugin.id)).collect();
         Status {
@@ -193,6 +212,8 @@ impl Registry {
             version: Some(plugin.info.version.clone()),
             file: plugin.path().cloned(),
             state,
+            isolation: plugin.path().map(|_| isolation),
+            quarantine: quarantine.map(|entry| entry.reason.clone()),
             code,
             reason,
             warnings,

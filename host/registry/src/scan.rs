@@ -19,6 +19,7 @@ use crate::{
     inspect::Inspector,
     options::{Directory, Options},
     plugin::Plugin,
+    quarantine::Quarantine,
     refusal::Refusal,
     status::{State, Status},
     verdict::{Index, Known, Verdict},
@@ -31,7 +32,7 @@ pub(crate) struct Scan {
     pub refused: Vec<Status>,
 }
 
-pub(crate) fn scan(options: &Options) -> Scan {
+pub(crate) fn scan(options: &Options, quarantine: &Quarantine) -> Scan {
     let mut found = Scan { libraries: Vec::new(), refused: Vec::new() };
     let mut files = Vec::new();
     for directory in &options.directories {
@@ -71,12 +72,15 @@ pub(crate) fn scan(options: &Options) -> Scan {
         cache.write_index(&index);
         cache.prune(&index.files.values().map(|known| known.hash.as_str()).collect::<Vec<_>>());
     }
+    let ids = index.files.values().filter_map(|known| known.brief.as_ref().ok()).map(|brief| brief.plugin.id.as_str());
+    let quarantined = quarantine.read(&ids.collect::<Vec<_>>());
     for path in files {
         let refusal = match (index.files.remove(&path), unreadable.remove(&path)) {
             (Some(Known { hash, brief: Ok(brief), .. }), _) => {
                 let copy = cache.library(&hash);
                 let read = read_manifest(cache.clone(), options.clone(), hash.clone(), path.clone());
-                found.libraries.push(Plugin::library(path, hash, copy, brief, read));
+                let bad = quarantined.get(&brief.plugin.id).cloned();
+                found.libraries.push(Plugin::library(options, bad, path, hash, copy, brief, read));
                 continue;
             }
             (Some(Known { brief: Err(refusal), .. }), _) | (None, Some(refusal)) => refusal,

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use switchyard_plugin_api::ComponentKind;
 
-use crate::cache;
+use crate::{cache, isolation::Isolation};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,6 +68,12 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     pub state: State,
+    /// Where its code runs; absent for what is compiled into the host and for what is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// Why it runs in a process of its own, whatever is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// Such as `plugin::truncated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -89,6 +95,8 @@ impl Status {
             version: None,
             file: Some(file.to_owned()),
             state,
+            isolation: None,
+            quarantine: None,
             code: Some(code.to_owned()),
             reason: Some(reason),
             warnings: Vec::new(),

@@ -9,8 +9,12 @@ use std::{
 
 use switchyard_plugin_api::BoxFuture;
 
+use crate::blame::{self, Mark};
+
 /// Asks a plugin's own runtime for an answer.
 pub(crate) type Ping = Arc<dyn Fn() -> BoxFuture<()> + Send + Sync>;
+/// Hears of a plugin that keeps a thread of the host, and why that is known.
+pub(crate) type Blocked = Arc<dyn Fn(&str, String) + Send + Sync>;
 /// Polls a ping somewhere and tells when it is answered.
 pub(crate) type Spawn = Arc<dyn Fn(BoxFuture<()>) + Send + Sync>;
 
@@ -30,11 +34,14 @@ struct Call {
     what: &'static str,
     since: Instant,
     named: bool,
+    told: bool,
 }
 
 #[derive(Default)]
 struct Plugin {
     ping: Option<Ping>,
+    /// In a process of its own it cannot block the host for long.
+    apart: bool,
     /// Futures that are not finished.
     work: usize,
     asked: Option<Instant>,
@@ -48,12 +55,13 @@ pub(crate) struct Watch {
     changed: Condvar,
     slow: Duration,
     unresponsive: Duration,
+    blocked: Blocked,
 }
 
 impl Watch {
     /// Starts watching; ends with the last [`Arc`].
-    pub fn start(slow: Duration, unresponsive: Duration, spawn: Spawn) -> Arc<Self> {
-        let watch = Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), slow, unresponsive });
+    pub fn start(slow: Duration, unresponsive: Duration, blocked: Blocked, spawn: Spawn) -> Arc<Self> {
+        let watch = Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), slow, unresponsive, blocked });
         let weak = Arc::downgrade(&watch);
         let tick = (slow.min(unresponsive) / 4).clamp(Duration::from_millis(5), Duration::from_millis(500));
         let started = thread::Builder::new().name("sy-watch".to_owned()).spawn(move || patrol(&weak, tick, &spawn));
@@ -69,10 +77,10 @@ impl Watch {
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
-        state.calls.insert(id, Call { plugin: plugin.clone(), what, since, named: false });
+        state.calls.insert(id, Call { plugin: plugin.clone(), what, since, named: false, told: false });
         self.wake(&mut state);
         drop(state);
-        Entry { watch: self.clone(), id }
+        Entry { watch: self.clone(), id, _mark: blame::mark(plugin) }
     }
 
     /// A future of a plugin begins; it ends when the answer is dropped.
@@ -85,8 +93,11 @@ impl Watch {
     }
 
     /// How to reach a plugin's runtime.
-    pub fn register(&self, plugin: &Arc<str>, ping: Ping) {
-        self.lock().plugins.entry(plugin.clone()).or_default().ping = Some(ping);
+    pub fn register(&self, plugin: &Arc<str>, apart: bool, ping: Ping) {
+        let mut state = self.lock();
+        let known = state.plugins.entry(plugin.clone()).or_default();
+        known.ping = Some(ping);
+        known.apart = apart;
     }
 
     /// What was last found wrong with a plugin.
@@ -121,7 +132,18 @@ impl Watch {
             let trouble = format!("`{what}` has not returned for {:.1} s", waited.as_secs_f32());
             state.plugins.entry(plugin.clone()).or_default().trouble = Some(trouble);
         }
+        let mut blocked = Vec::new();
+        let State { calls, plugins, .. } = &mut *state;
+        for call in calls.values_mut().filter(|call| !call.told && now.duration_since(call.since) >= self.unresponsive) {
+            call.told = true;
+            if plugins.get(&call.plugin).is_none_or(|plugin| !plugin.apart) {
+                blocked.push((call.plugin.clone(), call.what, now.duration_since(call.since)));
+            }
+        }
         drop(state);
+        for (plugin, what, waited) in blocked {
+            (self.blocked)(&plugin, format!("its `{what}` blocked a thread of the host for {:.1} s", waited.as_secs_f32()));
+        }
         for (plugin, what, waited) in slow {
             tracing::warn!(plugin = &*plugin, call = what, waited_ms = waited.as_millis() as u64, "the plugin blocks a thread of the host");
         }
@@ -210,6 +232,7 @@ fn patrol(watch: &Weak<Watch>, tick: Duration, spawn: &Spawn) {
 pub(crate) struct Entry {
     watch: Arc<Watch>,
     id: u64,
+    _mark: Mark,
 }
 
 impl Drop for Entry {

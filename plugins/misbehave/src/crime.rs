@@ -49,6 +49,10 @@ crimes! {
     Segfault = "segfault",
     Abort = "abort",
     Exit = "exit",
+    /// Stores a checkpoint, then faults: the work goes on elsewhere.
+    SegfaultAfterCheckpoint = "segfault-after-checkpoint",
+    /// The same, and again when the work is found.
+    SegfaultTwice = "segfault-twice",
     /// Takes `bytes` of memory, more than there is.
     TakeMemory = "take-memory",
     /// Blocks the only thread of its runtime for `millis`.
@@ -85,6 +89,11 @@ pub(crate) fn block(millis: u64) {
     let _ = wait.recv_timeout(Duration::from_millis(millis));
 }
 
+pub(crate) fn segfault() {
+    // SAFETY: none; that is the crime.
+    unsafe { black_box(std::ptr::without_provenance_mut::<u8>(8)).write_volatile(1) }
+}
+
 pub(crate) async fn commit(properties: &Properties, context: &Context) -> Result<Outcome, Error> {
     match properties.crime {
         Crime::PanicInRun => panic!("run panics"),
@@ -102,8 +111,11 @@ pub(crate) async fn commit(properties: &Properties, context: &Context) -> Result
             let _held = PanicOnDrop;
             tokio::task::yield_now().await;
         }
-        // SAFETY: none; that is the crime.
-        Crime::Segfault => unsafe { black_box(std::ptr::without_provenance_mut::<u8>(8)).write_volatile(1) },
+        Crime::Segfault => segfault(),
+        Crime::SegfaultAfterCheckpoint | Crime::SegfaultTwice => {
+            context.checkpoint(&"where the work is").await?;
+            segfault();
+        }
         Crime::Abort => std::process::abort(),
         Crime::Exit => std::process::exit(7),
         Crime::TakeMemory => {

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use switchyard_plugin_api::prelude::{
     Capabilities, Command, Context, Description, Error, Files, Health, LogStream, Outcome, Paths, Preview, Problem, RunRequest, TaskRunner,
 };
-use switchyard_plugin_api::{Plan, PlanContext, Task, TaskOutcome, TaskRequest};
+use switchyard_plugin_api::serde_json::Value;
+use switchyard_plugin_api::{Attached, Plan, PlanContext, Task, TaskOutcome, TaskRequest};
 
 pub use crime::Crime;
 pub use load::{LoadCrime, VARIABLE};
@@ -68,7 +69,7 @@ impl TaskRunner for Misbehave {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { preview: true, ..Capabilities::default() }
+        Capabilities { preview: true, reattach: true, ..Capabilities::default() }
     }
 
     fn validate(&self, properties: &Properties) -> Vec<Problem> {
@@ -97,6 +98,13 @@ impl TaskRunner for Misbehave {
 
     async fn run(&self, request: RunRequest<Properties>, context: Context) -> Result<Outcome, Error> {
         crime::commit(&request.properties, &context).await
+    }
+
+    async fn attach(&self, request: RunRequest<Properties>, checkpoint: Option<Value>, _: Context) -> Result<Attached, Error> {
+        if request.properties.crime == Crime::SegfaultTwice {
+            crime::segfault();
+        }
+        Ok(checkpoint.map_or(Attached::Gone, |state| Attached::Ended { outcome: Outcome::exited(0).detail("found", state) }))
     }
 
     async fn health(&self, properties: Properties) -> Result<Health, Error> {

@@ -7,6 +7,7 @@ mod document;
 mod exit;
 mod explain;
 mod hostile;
+mod isolation;
 mod legacy;
 mod plugins;
 mod screen;

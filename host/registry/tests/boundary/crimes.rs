@@ -58,7 +58,7 @@ fn what_only_another_process_can_contain() {
         let ended = commit(RUNNER, "run", json!({ "crime": crime }));
         assert_eq!((ended.signal, ended.code), (signal, code), "{crime}: {ended:?}");
     }
-    let ended = commit(RUNNER, "run", json!({ "crime": "take-memory", "bytes": 1_u64 << 46 }));
+    let ended = commit(RUNNER, "run", json!({ "crime": "take-memory", "bytes": 1_u64 << 47 }));
     assert_eq!(ended.signal, Some(6), "no memory: {ended:?}");
 }
 

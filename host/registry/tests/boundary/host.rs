@@ -3,9 +3,10 @@
 use std::{
     ffi::OsString,
     fs,
+    io::{BufRead, BufReader},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -39,6 +40,7 @@ pub struct Host {
     root: TempDir,
     cache: PathBuf,
     environment: Option<String>,
+    apart: Vec<(&'static str, String)>,
 }
 
 /// How a call through the probe ended.
@@ -69,7 +71,7 @@ impl Host {
     pub fn new() -> Self {
         let root = TempDir::new().unwrap();
         let cache = root.path().join("cache");
-        let host = Self { root, cache, environment: None };
+        let host = Self { root, cache, environment: None, apart: Vec::new() };
         fs::create_dir(host.directory()).unwrap();
         fs::set_permissions(host.directory(), fs::Permissions::from_mode(0o755)).unwrap();
         host
@@ -85,6 +87,18 @@ impl Host {
     /// Asks the plugin for a crime while it is loaded in the preflight process.
     pub fn asking_for(mut self, crime: &str) -> Self {
         self.environment = Some(format!("{}={crime}", switchyard_plugin_misbehave::VARIABLE));
+        self
+    }
+
+    /// Plugins get processes of their own.
+    pub fn apart(mut self) -> Self {
+        self.apart.push(("PROBE_APART", "1".to_owned()));
+        self
+    }
+
+    /// With no more memory than this each.
+    pub fn starved(mut self, bytes: u64) -> Self {
+        self.apart.push(("PROBE_MEMORY", bytes.to_string()));
         self
     }
 
@@ -124,6 +138,8 @@ impl Host {
         preflight.extend([PROBE.into(), "preflight".into()]);
         let mut options = Options::new(&self.cache, preflight).directory(Directory::explicit(self.directory()));
         options.preflight_timeout = Duration::from_secs(60);
+        options.record_dir = self.root.path().to_owned();
+        options.process = vec![PROBE.into(), "plugin".into()];
         options
     }
 
@@ -136,11 +152,23 @@ impl Host {
         registry.plugins().into_iter().filter(|row| row.file.as_deref() == Some(&*self.file(name))).collect()
     }
 
+    /// Kills the process (`kill -9`) once its plugin is at work; answers the signal that ended it.
+    pub fn kill_while(&self, type_name: &str, properties: Value) -> Option<i32> {
+        let mut command = Command::new(PROBE);
+        command.arg("run").arg(self.directory()).arg(&self.cache).args([type_name, "run"]).arg(properties.to_string());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        // The watchdog names the plugin, so it is at work.
+        assert!(lines.any(|line| line.unwrap().contains("plugin=\"misbehave\"")));
+        child.kill().unwrap();
+        child.wait().unwrap().signal()
+    }
+
     /// One call in a process of its own.
     pub fn call(&self, type_name: &str, method: &str, properties: Value) -> Ended {
         let mut command = Command::new(PROBE);
         command.arg("run").arg(self.directory()).arg(&self.cache).args([type_name, method]).arg(properties.to_string());
-        let output = command.env("RUST_BACKTRACE", "0").output().unwrap();
+        let output = command.env("RUST_BACKTRACE", "0").envs(self.apart.iter().cloned()).output().unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let line = |label: &str| -> Option<Value> {
             let line = stdout.lines().find_map(|line| line.strip_prefix(label)?.strip_prefix(' '))?;

@@ -24,7 +24,7 @@ pub fn run(globals: &Globals, host: &Host, json: bool, all: bool) -> Result<Exit
 
 fn text(globals: &Globals, host: &Host, rows: &[Status], all: bool) -> String {
     let palette = Screen::stdout(globals.color).palette;
-    let mut table = Table::new(["TYPE", "KIND", "PLUGIN", "VERSION", "STATE", "FILE"]);
+    let mut table = Table::new(["TYPE", "KIND", "PLUGIN", "VERSION", "STATE", "ISOLATION", "FILE"]);
     let mut states = vec![State::BuiltIn];
     for row in rows.iter().filter(|row| row.type_name.is_some()) {
         let file = row.file.as_ref().map(|file| file.display().to_string());
@@ -35,21 +35,38 @@ fn text(globals: &Globals, host: &Host, rows: &[Status], all: bool) -> String {
             row.plugin.clone().unwrap_or_default(),
             row.version.clone().unwrap_or_default(),
             row.state.as_str().to_owned(),
+            isolation(row),
             file.unwrap_or_default(),
         ]);
         for alias in row.aliases.iter().filter(|_| all) {
             states.push(row.state);
-            table.push([format!("  {alias}"), String::new(), String::new(), String::new(), "alias".to_owned(), String::new()]);
+            table.push([
+                format!("  {alias}"),
+                String::new(),
+                String::new(),
+                String::new(),
+                "alias".to_owned(),
+                String::new(),
+                String::new(),
+            ]);
         }
     }
     if all {
         let core = catalog::tasks().map(|spec| ("task", spec)).chain(catalog::triggers().map(|spec| ("trigger", spec)));
         for (kind, spec) in core {
             states.push(State::BuiltIn);
-            table.push([spec.name, kind, "core", env!("CARGO_PKG_VERSION"), "built-in", ""].map(str::to_owned));
+            table.push([spec.name, kind, "core", env!("CARGO_PKG_VERSION"), "built-in", "", ""].map(str::to_owned));
             for alias in former_types(spec.name) {
                 states.push(State::BuiltIn);
-                table.push([format!("  {alias}"), String::new(), String::new(), String::new(), "alias".to_owned(), String::new()]);
+                table.push([
+                    format!("  {alias}"),
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    "alias".to_owned(),
+                    String::new(),
+                    String::new(),
+                ]);
             }
         }
     }
@@ -71,6 +88,11 @@ fn state(palette: Palette, state: State, cell: String) -> String {
     }
 }
 
+fn isolation(row: &Status) -> String {
+    let word = row.isolation.map(|isolation| isolation.as_str()).unwrap_or_default();
+    if row.quarantine.is_some() { format!("{word} (quarantine)") } else { word.to_owned() }
+}
+
 /// Why something is not used, and what should be looked at, each in its line.
 fn problems(palette: Palette, rows: &[Status]) -> String {
     let mut lines = Vec::new();
@@ -82,6 +104,12 @@ fn problems(palette: Palette, rows: &[Status]) -> String {
         }
         let name = row.type_name.clone().or_else(|| row.file.as_ref().map(|file| file.display().to_string())).unwrap_or_default();
         lines.extend(row.warnings.iter().map(|warning| format!("{} {name}: {warning}", palette.doubtful("!"))));
+    }
+    for row in rows {
+        if let (Some(plugin), Some(reason)) = (&row.plugin, &row.quarantine) {
+            let help = format!("`switchyard plugins release {plugin}` ends this");
+            lines.push(format!("{} {plugin} runs in a process of its own: {reason}; {help}", palette.doubtful("!")));
+        }
     }
     // Several components of one file have the same warnings about the file.
     lines.dedup();
