@@ -57,6 +57,7 @@ const ROWS: &[Row] = &[
             "remote branch",
             "couldn't find remote ref",
             "did not match any file",
+            "does not take a path argument",
             "unable to read tree",
             "unknown revision",
             "not a commit",
