@@ -7,6 +7,7 @@
 mod ast;
 mod cache;
 mod catalog;
+mod cipher;
 mod crypto;
 mod date;
 mod decimal_format;
@@ -29,9 +30,11 @@ mod template;
 mod val;
 mod yaml;
 
+pub use cipher::{decrypt, encrypt};
 pub use catalog::{Entry, EntryKind, entries};
 pub use engine::{Engine, is_truthy, needs_rendering};
 pub use error::{Error, Place, codes};
+pub use ion::rows as ion_rows;
 pub use host::{Host, HostError, HttpCall, Nowhere};
 pub use limits::Limits;
 pub use scope::{Context, Lazy, Overlay, Scope};
