@@ -23,11 +23,7 @@ use crate::{
     notice::{Notice, TaskTag},
     script::{Preparation, prepare, task_ref},
     services::Services,
-    task::{
-        Done, Job, Rendering, decide, duration,
-        job::Site,
-        templated,
-    },
+    task::{Done, Job, Rendering, decide, duration, job::Site, templated},
     working_directory,
 };
 

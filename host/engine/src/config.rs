@@ -58,7 +58,8 @@ pub struct Namespace {
     pub variables: Map<String, Json>,
 }
 
-const TOP: &[&str] = &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile", "encryption", "storage"];
+const TOP: &[&str] =
+    &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile", "encryption", "storage"];
 const ENCRYPTION: &[&str] = &["secretKey"];
 const STORAGE: &[&str] = &["url", "options"];
 const PLUGINS: &[&str] = &["directories", "configurations", "isolation"];

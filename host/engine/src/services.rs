@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use switchyard_expr::{Host, HostError, HttpCall};
 use switchyard_plugin_api::Error;
-use switchyard_store::{kv::KeyValues, masking::Masker, namespace_files::NamespaceFiles, secrets::Secrets, storage::Storage, storage::StorageUri};
+use switchyard_store::{
+    kv::KeyValues, masking::Masker, namespace_files::NamespaceFiles, secrets::Secrets, storage::Storage, storage::StorageUri,
+};
 
 use crate::{engine::Shared, http, wait::wait};
 
@@ -68,9 +70,7 @@ impl Services {
             return path.parse().map_err(|error: switchyard_store::storage::Error| HostError::Failed(error.to_string()));
         }
         let path = path.strip_prefix("nsfile://").unwrap_or(path);
-        NamespaceFiles::new(self.storage.clone())
-            .uri(self.namespace(namespace), path)
-            .map_err(|error| HostError::Failed(error.to_string()))
+        NamespaceFiles::new(self.storage.clone()).uri(self.namespace(namespace), path).map_err(|error| HostError::Failed(error.to_string()))
     }
 }
 

@@ -30,12 +30,12 @@ mod template;
 mod val;
 mod yaml;
 
-pub use cipher::{decrypt, encrypt};
 pub use catalog::{Entry, EntryKind, entries};
+pub use cipher::{decrypt, encrypt};
 pub use engine::{Engine, is_truthy, needs_rendering};
 pub use error::{Error, Place, codes};
-pub use ion::rows as ion_rows;
 pub use host::{Host, HostError, HttpCall, Nowhere};
+pub use ion::rows as ion_rows;
 pub use limits::Limits;
 pub use scope::{Context, Lazy, Overlay, Scope};
 pub use template::Template;

@@ -87,7 +87,8 @@ impl Answer {
             if let Some(limit) = limit.filter(|limit| length > *limit) {
                 return Err(too_long(&self.uri, limit));
             }
-            file.write_all(&chunk).map_err(|error| Error::environment("storage::file", format!("the download cannot be written: {error}")))?;
+            file.write_all(&chunk)
+                .map_err(|error| Error::environment("storage::file", format!("the download cannot be written: {error}")))?;
         }
         Ok(length)
     }

@@ -53,7 +53,9 @@ impl Message {
         let method = Method::from_bytes(self.method.to_uppercase().as_bytes())
             .map_err(|_| invalid(format!("`{}` is no HTTP method", self.method)).at("/method"))?;
         let url = reqwest::Url::parse(self.uri.trim()).map_err(|error| {
-            invalid(format!("`{}` is no address: {error}", self.uri)).with_help("write a whole one, such as https://example.com/path").at("/uri")
+            invalid(format!("`{}` is no address: {error}", self.uri))
+                .with_help("write a whole one, such as https://example.com/path")
+                .at("/uri")
         })?;
         let mut request = options.client()?.request(method, url);
         if !self.params.is_empty() {
@@ -100,7 +102,8 @@ async fn multipart_of(fields: Vec<(String, Part)>) -> Result<multipart::Form, Er
         form = match part {
             Part::Text(text) => form.text(name, text),
             Part::File { name: file_name, path } => {
-                let failed = |error: std::io::Error| Error::environment("storage::file", format!("{} cannot be read: {error}", path.display()));
+                let failed =
+                    |error: std::io::Error| Error::environment("storage::file", format!("{} cannot be read: {error}", path.display()));
                 let file = tokio::fs::File::open(&path).await.map_err(failed)?;
                 let length = file.metadata().await.map_err(failed)?.len();
                 form.part(name, multipart::Part::stream_with_length(file, length).file_name(file_name))

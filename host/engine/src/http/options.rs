@@ -73,9 +73,7 @@ impl Options {
             first(paths).map_or(Ok(usual), |text| property::duration(&text, &format!("options.{}", paths[0].join("."))))
         };
         let flag = |path: &[&str], usual: bool| given(path).map_or(usual, |text| switchyard_expr::is_truthy(&text));
-        let number = |path: &[&str]| {
-            given(path).map(|text| property::count(&text, &format!("options.{}", path.join(".")))).transpose()
-        };
+        let number = |path: &[&str]| given(path).map(|text| property::count(&text, &format!("options.{}", path.join(".")))).transpose();
         let mut allowed_codes = Vec::new();
         for code in options.get("allowedResponseCodes").and_then(Json::as_array).into_iter().flatten() {
             let code = property::count(&plain(code), "options.allowedResponseCodes")?;
@@ -101,7 +99,8 @@ impl Options {
             let Self { connect_timeout, read_timeout, follow_redirects, trust_all, proxy, .. } = options;
             (*connect_timeout, *read_timeout, *follow_redirects, *trust_all, proxy.clone())
         };
-        let made = if connection(self) == connection(&Self::default()) { USUAL.clone() } else { build(self).map_err(|error| error.to_string()) };
+        let made =
+            if connection(self) == connection(&Self::default()) { USUAL.clone() } else { build(self).map_err(|error| error.to_string()) };
         made.map_err(|error| Error::environment("http::client", format!("no HTTP client can be made: {error}")))
     }
 }
@@ -146,8 +145,7 @@ fn auth(given: &dyn Fn(&[&str]) -> Option<String>) -> Result<Option<Auth>, Error
         Some(other) => Err(Error::user("flow::invalid_property", format!("`options.auth.type` is `{other}`"))
             .with_help("write BASIC or BEARER")
             .at("/options/auth/type")),
-        None => Ok(given(&["basicAuthUser"])
-            .map(|user| Auth::Basic { user, password: given(&["basicAuthPassword"]).unwrap_or_default() })),
+        None => Ok(given(&["basicAuthUser"]).map(|user| Auth::Basic { user, password: given(&["basicAuthPassword"]).unwrap_or_default() })),
     }
 }
 
@@ -160,15 +158,15 @@ mod tests {
     #[test]
     fn old_and_new_spellings_mean_the_same_4_4() {
         for (old, new) in [
-            (json!({"connectTimeout": "PT1S", "readTimeout": "PT2S"}), json!({"timeout": {"connectTimeout": "PT1S", "readIdleTimeout": "PT2S"}})),
+            (
+                json!({"connectTimeout": "PT1S", "readTimeout": "PT2S"}),
+                json!({"timeout": {"connectTimeout": "PT1S", "readIdleTimeout": "PT2S"}}),
+            ),
             (
                 json!({"proxyAddress": "p", "proxyPort": 8080, "proxyUsername": "u", "proxyPassword": "s", "proxyType": "SOCKS"}),
                 json!({"proxy": {"address": "p", "port": "8080", "username": "u", "password": "s", "type": "SOCKS"}}),
             ),
-            (
-                json!({"basicAuthUser": "u", "basicAuthPassword": "p"}),
-                json!({"auth": {"type": "BASIC", "username": "u", "password": "p"}}),
-            ),
+            (json!({"basicAuthUser": "u", "basicAuthPassword": "p"}), json!({"auth": {"type": "BASIC", "username": "u", "password": "p"}})),
             (json!(null), json!({})),
         ] {
             let (old, new) = (Options::read(&old).unwrap(), Options::read(&new).unwrap());

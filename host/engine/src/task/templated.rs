@@ -29,7 +29,9 @@ pub fn templated(spec: &str, flow: &Flow, registry: &Registry, config: &Config) 
     }
     let inner = inner.ok_or_else(|| wrong("`spec` rendered to no task".to_owned()))?;
     let Some(task) = inner.tasks.first().filter(|task| task.is_runnable()) else {
-        return Err(wrong("`spec` rendered to a flowable task".to_owned()).with_help("only tasks that run by themselves can be made of text"));
+        return Err(
+            wrong("`spec` rendered to a flowable task".to_owned()).with_help("only tasks that run by themselves can be made of text")
+        );
     };
     let facts = Facts::new(task, registry);
     match facts.work {

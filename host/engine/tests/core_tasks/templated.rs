@@ -1,4 +1,3 @@
-
 use crate::support::Host;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +29,10 @@ async fn text_that_is_no_task_fails_and_says_why() {
         ("just text", "no valid task"),
         ("id: x\n      type: io.kestra.plugin.core.log.Log\n      massage: hi", "massage"),
         ("id: x\n      type: no.such.Type", "no.such.Type"),
-        ("id: x\n      type: io.kestra.plugin.core.flow.Sequential\n      tasks: [{id: y, type: io.kestra.plugin.core.log.Log, message: m}]", "flowable"),
+        (
+            "id: x\n      type: io.kestra.plugin.core.flow.Sequential\n      tasks: [{id: y, type: io.kestra.plugin.core.log.Log, message: m}]",
+            "flowable",
+        ),
     ] {
         let ran = Host::default()
             .run(&format!("  - id: t\n    type: io.kestra.plugin.core.templating.TemplatedTask\n    spec: |\n      {spec}\n"))

@@ -344,10 +344,7 @@ pub const TASKS: &[TypeSpec] = &[
         "io.kestra.plugin.core.storage.Write",
         "Write a file",
         "Stores a text as a file.",
-        &[
-            property("content", Text, "The text.").required(),
-            property("extension", Text, "The new file's extension.").default("\".tmp\""),
-        ],
+        &[property("content", Text, "The text.").required(), property("extension", Text, "The new file's extension.").default("\".tmp\"")],
     )
     .outputs(&[("uri", "The new file.")]),
     spec("io.kestra.plugin.core.storage.Delete", "Delete a file", "Deletes a stored file.", &[URI, MISSING])

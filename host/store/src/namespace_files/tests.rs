@@ -31,8 +31,7 @@ async fn files_are_listed_by_their_paths_9() {
         for (namespace, path) in [("a.b", "/x/ä b.txt"), ("a.b", "main.py"), ("a", "other.py")] {
             storage.put(&files.uri(namespace, path).unwrap(), Bytes::from_static(b"1")).await.unwrap();
         }
-        let paths: Vec<String> =
-            files.list("a.b", &Selection::default()).await.unwrap().into_iter().map(|file| file.path).collect();
+        let paths: Vec<String> = files.list("a.b", &Selection::default()).await.unwrap().into_iter().map(|file| file.path).collect();
         assert_eq!(paths, ["main.py", "x/ä b.txt"]);
         assert_eq!(files.uri("a.b", "main.py").unwrap().to_string(), "kestra:///a/b/_files/main.py");
     }

@@ -9,12 +9,11 @@ use switchyard_store::{
     storage::StorageUri,
 };
 
-use super::{
-    Given, JobTask,
-    given::failed,
-    log, outputs, task,
+use super::{Given, JobTask, given::failed, log, outputs, task};
+use crate::{
+    core::Event,
+    task::{plain, property},
 };
-use crate::{core::Event, task::{plain, property}};
 
 pub const TASKS: &[JobTask] = &[
     task("io.kestra.plugin.core.execution.Count", |given| Box::pin(count(given))).late(&["expression"]),

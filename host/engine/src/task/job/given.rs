@@ -6,8 +6,7 @@ use serde_json::{Map, Value as Json};
 use switchyard_expr::is_truthy;
 use switchyard_plugin_api::{Error, TaskRef};
 use switchyard_store::{
-    kv,
-    namespace_files,
+    kv, namespace_files,
     storage::{self, Source, StorageUri},
     workdir::{FileMode, WorkDir},
 };

@@ -5,11 +5,7 @@ use switchyard_model::{JsonMap, Level};
 use switchyard_plugin_api::Error;
 use switchyard_store::{storage::StorageUri, workdir::FileMode};
 
-use super::{
-    Given, JobTask,
-    given::failed,
-    outputs, task,
-};
+use super::{Given, JobTask, given::failed, outputs, task};
 use crate::{
     http::{Answer, Message, Options, Part, file_name},
     task::plain,
@@ -61,7 +57,9 @@ async fn form(given: &Given) -> Result<Vec<(String, Part)>, Error> {
     for (place, (field, value)) in given.map("formData")?.into_iter().enumerate() {
         let (name, content) = match &value {
             Json::Null => continue,
-            Json::Object(map) if map.contains_key("content") => (map.get("name").map(plain), map.get("content").map(plain).unwrap_or_default()),
+            Json::Object(map) if map.contains_key("content") => {
+                (map.get("name").map(plain), map.get("content").map(plain).unwrap_or_default())
+            }
             other => (None, plain(other)),
         };
         if !content.starts_with("kestra://") {

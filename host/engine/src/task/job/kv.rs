@@ -9,11 +9,7 @@ use switchyard_store::{
     workdir::Glob,
 };
 
-use super::{
-    Given, JobTask,
-    given::kv_failed,
-    outputs, task,
-};
+use super::{Given, JobTask, given::kv_failed, outputs, task};
 use crate::task::{plain, property};
 
 pub const TASKS: &[JobTask] = &[
@@ -107,7 +103,9 @@ fn typed(kind: Option<Kind>, value: Json) -> Result<(Kind, Json), Error> {
         Some(Kind::Duration) if is_duration(trimmed) => (Kind::Duration, trimmed.into()),
         Some(Kind::Duration) => return Err(wrong("ISO-8601 duration", "PT5M or P1D")),
         Some(Kind::Json) => match value {
-            Json::String(text) => (Kind::Json, serde_json::from_str(&text).map_err(|error| wrong("JSON", "{\"a\": 1}").with_help(error.to_string()))?),
+            Json::String(text) => {
+                (Kind::Json, serde_json::from_str(&text).map_err(|error| wrong("JSON", "{\"a\": 1}").with_help(error.to_string()))?)
+            }
             value => (Kind::Json, value),
         },
     })

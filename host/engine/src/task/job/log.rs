@@ -10,9 +10,8 @@ use switchyard_store::{journal::Summary, workdir::FileMode};
 use super::{
     Given, JobTask,
     execution::{finished, journal_failed},
-    outputs,
     given::blocking,
-    task,
+    outputs, task,
 };
 use crate::log_entries::{self, Wanted};
 

@@ -18,10 +18,10 @@ mod trigger;
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use switchyard_expr::{Engine, Scope};
 use switchyard_model::{JsonMap, Level, State};
-use futures_util::future::BoxFuture;
 use switchyard_plugin_api::{CancelReason, Error};
 use tokio::sync::mpsc;
 
@@ -76,7 +76,6 @@ const FAMILIES: &[&[JobTask]] =
 pub fn find(type_name: &str) -> Option<&'static JobTask> {
     FAMILIES.iter().copied().flatten().find(|task| task.type_name == type_name)
 }
-
 
 /// A task with rendered properties, ready to be done.
 pub struct Job {

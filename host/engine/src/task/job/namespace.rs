@@ -62,7 +62,8 @@ async fn upload(given: &Given) -> Result<JsonMap, Error> {
     if !given.json("files").is_some_and(Json::is_object) {
         let patterns = given.texts("files")?;
         let directory = given.site.working_dir()?;
-        let found = directory.capture(&Capture::new(patterns)).map_err(|error| Error::user(error.code(), error.to_string()).at("/files"))?;
+        let found =
+            directory.capture(&Capture::new(patterns)).map_err(|error| Error::user(error.code(), error.to_string()).at("/files"))?;
         for file in found.files {
             let path = below(given, &file.key);
             let uri = files.uri(&namespace, &path).map_err(namespace_failed)?;

@@ -82,7 +82,11 @@ pub struct Rendering {
 
 impl Given {
     pub fn rendering(&self) -> Rendering {
-        Rendering { expr: self.site.shared.expr.clone(), variables: self.variables.clone(), services: std::sync::Arc::clone(&self.site.services) }
+        Rendering {
+            expr: self.site.shared.expr.clone(),
+            variables: self.variables.clone(),
+            services: std::sync::Arc::clone(&self.site.services),
+        }
     }
 }
 

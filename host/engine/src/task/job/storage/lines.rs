@@ -46,7 +46,16 @@ pub async fn split(given: &Given) -> Result<JsonMap, Error> {
 
 fn parts(given: &Given) -> Result<Parts, Error> {
     let positive = |name: &str| {
-        given.count(name)?.map(|count| if count == 0 { Err(Error::user("flow::invalid_property", format!("`{name}` is 0")).at(format!("/{name}"))) } else { Ok(count) }).transpose()
+        given
+            .count(name)?
+            .map(|count| {
+                if count == 0 {
+                    Err(Error::user("flow::invalid_property", format!("`{name}` is 0")).at(format!("/{name}")))
+                } else {
+                    Ok(count)
+                }
+            })
+            .transpose()
     };
     if let Some(bytes) = given.text("bytes") {
         return Ok(Parts::Bytes(property::size(&bytes, "bytes")?));
@@ -68,7 +77,8 @@ fn parts(given: &Given) -> Result<Parts, Error> {
         }
         return Ok(Parts::Groups(regex));
     }
-    Err(Error::user("flow::missing_property", "nothing says how to split").with_help("give `bytes`, `partitions`, `rows` or `regexPattern`"))
+    Err(Error::user("flow::missing_property", "nothing says how to split")
+        .with_help("give `bytes`, `partitions`, `rows` or `regexPattern`"))
 }
 
 fn separator(given: &Given) -> Vec<u8> {
@@ -106,7 +116,8 @@ fn split_file(from: &Path, parts: &Parts, separator: &[u8], directory: &WorkDir)
         };
         rows += 1;
         if part >= MOST {
-            return Err(Error::user("flow::invalid_property", format!("the file would be split into more than {MOST} parts")).with_help("choose larger parts"));
+            return Err(Error::user("flow::invalid_property", format!("the file would be split into more than {MOST} parts"))
+                .with_help("choose larger parts"));
         }
         if part >= names.len() {
             // Parts in order need no more than one open file.
@@ -222,11 +233,7 @@ mod tests {
             ("a\nb\nc\n", Parts::Partitions(2), vec!["a\nc\n", "b\n"]),
             ("a\n", Parts::Partitions(3), vec!["a\n"]),
             ("aa\nbb\nc\ndddddddd\ne\n", Parts::Bytes(6), vec!["aa\nbb\n", "c\n", "dddddddd\n", "e\n"]),
-            (
-                "[x] 1\n[y] 2\nno\n[x] 3\n",
-                Parts::Groups(Regex::new(r"^\[(\w)\]").unwrap()),
-                vec!["[x] 1\n[x] 3\n", "[y] 2\n"],
-            ),
+            ("[x] 1\n[y] 2\nno\n[x] 3\n", Parts::Groups(Regex::new(r"^\[(\w)\]").unwrap()), vec!["[x] 1\n[x] 3\n", "[y] 2\n"]),
         ] {
             assert_eq!(split_text(text, &parts), expected, "{text:?}");
         }

@@ -22,7 +22,8 @@ pub async fn run(given: &Given) -> Result<JsonMap, Error> {
     let patterns = given.texts("outputs")?;
     let mut uris = Map::new();
     if !patterns.is_empty() {
-        let found = directory.capture(&Capture::new(patterns)).map_err(|error| Error::user(error.code(), error.to_string()).at("/outputs"))?;
+        let found =
+            directory.capture(&Capture::new(patterns)).map_err(|error| Error::user(error.code(), error.to_string()).at("/outputs"))?;
         for warning in &found.warnings {
             given.site.log.message(Level::Warn, warning);
         }
