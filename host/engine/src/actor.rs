@@ -9,27 +9,57 @@ use jiff::Timestamp;
 use switchyard_model::{Execution, JsonMap, Level, State, TaskKind, input::convert_output};
 use switchyard_plugin_api::{CancelReason, Error};
 use switchyard_store::{
-    journal::{Record, Summary, Write},
+    journal::{Record, Summary, Ticket, Write},
     logs::ExecutionLog,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    attempt::{Attempt, Cancel, TaskLog, directory_id},
+    attempt::{Attempt, Cancel, Left, Leftovers, TaskLog, directory_id},
     context::{Fixed, RunScope},
-    core::{Ask, Decision, Effect, Event, Instance, RunIx, TaskEnd, TimerKind},
+    core::{Ask, Decision, Effect, Event, Instance, Replayed, RunIx, TaskEnd, TimerKind},
     engine::Shared,
     load::{Prepared, Work},
     notice::{Notice, TaskTag},
     script::{Preparation, prepare, task_ref},
     services::Services,
-    task::{Done, Job, Rendering, decide, duration, job::Site, templated},
+    task::{Done, Rendering, decide, duration},
     working_directory,
 };
 
 /// What reaches an execution from outside.
 pub enum Message {
     Event(Event),
+    /// An attempt wants to begin, once that is durable.
+    Started {
+        run: RunIx,
+        durable: oneshot::Sender<()>,
+    },
+    /// An attempt came to its end.
+    Ended {
+        run: RunIx,
+        end: TaskEnd,
+        leftovers: Leftovers,
+    },
+    /// An attempt goes on without the host, or never began.
+    Detached {
+        run: RunIx,
+    },
+    /// The host goes; another one goes on.
+    Detach,
+}
+
+/// What waits for the writes before it to be durable.
+enum After {
+    Begin(oneshot::Sender<()>),
+    Leave(Leftovers),
+}
+
+/// An attempt in the hands of a runner, or of the host itself.
+struct Running {
+    cancel: Cancel,
+    /// Whether it can go on without the host.
+    outlives: bool,
 }
 
 /// One execution being run.
@@ -43,9 +73,14 @@ pub struct Actor {
     outbox: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     /// Attempts in the hands of runners.
-    running: HashMap<RunIx, Cancel>,
+    running: HashMap<RunIx, Running>,
     writes: Vec<Write>,
+    after: Vec<After>,
     records: u32,
+    /// What an earlier host left to be done.
+    pending: Vec<Effect>,
+    /// The host goes.
+    leaving: bool,
 }
 
 impl Actor {
@@ -57,25 +92,78 @@ impl Actor {
         outbox: mpsc::UnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
     ) -> Self {
-        let services = Arc::new(Services::new(&shared, &execution.namespace));
+        let services = Arc::new(Services::new(Arc::clone(&shared.secrets)));
+        shared.conceal_inputs(&flow, &execution, &services);
         let instance = Instance::new(Arc::clone(&flow.program), execution);
-        let fixed = Fixed::new(&instance, &shared, &services);
-        Self { shared, flow, logs, instance, services, fixed, outbox, inbox, running: HashMap::new(), writes: Vec::new(), records: 0 }
+        Self::with(shared, flow, instance, services, logs, outbox, inbox)
     }
 
-    /// Runs to the end.
-    pub async fn run(mut self) -> Execution {
-        self.announce();
-        self.apply(Event::Begin);
+    /// An execution that an earlier host left. `records`: how many the journal has.
+    pub(crate) fn left(
+        shared: Arc<Shared>,
+        flow: Arc<Prepared>,
+        replayed: Replayed,
+        records: u32,
+        logs: ExecutionLog,
+        outbox: mpsc::UnboundedSender<Message>,
+        inbox: mpsc::UnboundedReceiver<Message>,
+    ) -> Self {
+        let services = Arc::new(Services::new(Arc::clone(&shared.secrets)));
+        shared.conceal_inputs(&flow, replayed.instance.execution(), &services);
+        // Which ones its expressions have seen is not known any more.
+        shared.secrets.values().for_each(|secret| services.conceal(secret));
+        let actor = Self::with(shared, flow, replayed.instance, services, logs, outbox, inbox);
+        Self { records, pending: replayed.pending, ..actor }
+    }
+
+    fn with(
+        shared: Arc<Shared>,
+        flow: Arc<Prepared>,
+        instance: Instance,
+        services: Arc<Services>,
+        logs: ExecutionLog,
+        outbox: mpsc::UnboundedSender<Message>,
+        inbox: mpsc::UnboundedReceiver<Message>,
+    ) -> Self {
+        let fixed = Fixed::new(&instance, Arc::clone(&shared.context));
+        Self {
+            shared,
+            flow,
+            logs,
+            instance,
+            services,
+            fixed,
+            outbox,
+            inbox,
+            running: HashMap::new(),
+            writes: Vec::new(),
+            after: Vec::new(),
+            records: 0,
+            pending: Vec::new(),
+            leaving: false,
+        }
+    }
+
+    /// Runs to the end. `None`: the host goes before that, and another one goes on.
+    pub async fn run(mut self) -> Option<Execution> {
+        if self.instance.execution().state.current().is_created() {
+            self.apply(Event::Begin);
+        } else {
+            self.take_up();
+        }
+        self.write();
         while !self.instance.is_complete() {
-            let Some(Message::Event(event)) = self.inbox.recv().await else { break };
-            self.apply(event);
+            if self.leaving && self.running.is_empty() {
+                // What waits for time or for people waits in the journal.
+                return None;
+            }
+            let message = self.inbox.recv().await?;
+            self.take(message);
             // Whatever else has arrived shares one write to the journal.
-            while let Ok(Message::Event(event)) = self.inbox.try_recv() {
-                if self.instance.is_complete() {
-                    break;
-                }
-                self.apply(event);
+            while !self.instance.is_complete()
+                && let Ok(message) = self.inbox.try_recv()
+            {
+                self.take(message);
             }
             self.write();
         }
@@ -83,13 +171,76 @@ impl Actor {
         let ticket = self.shared.journal.commit(std::mem::take(&mut self.writes));
         if let Err(error) = ticket.await {
             tracing::error!(execution = %self.instance.execution().id, %error, "the journal could not keep the end of an execution");
+        } else if self.shared.durable {
+            self.remove_directories();
         }
         self.logs.end();
-        self.instance.execution().clone()
+        Some(self.instance.execution().clone())
+    }
+
+    /// Goes on where an earlier host stopped.
+    fn take_up(&mut self) {
+        let now = Timestamp::now();
+        let mut events = VecDeque::new();
+        for effect in std::mem::take(&mut self.pending) {
+            self.perform(effect, now, &mut events);
+        }
+        self.apply_all(events);
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.apply(event),
+            Message::Started { run, durable } => {
+                if self.leaving {
+                    self.running.remove(&run);
+                    return;
+                }
+                self.apply(Event::Started { run });
+                self.after.push(After::Begin(durable));
+            }
+            Message::Ended { run, end, leftovers } => {
+                let discarded = self.leaving && self.running.get(&run).is_none_or(|running| !running.outlives);
+                self.running.remove(&run);
+                if discarded {
+                    return;
+                }
+                if let Some(key) = &leftovers.key {
+                    self.writes.push(Write::RemoveCheckpoint { key: key.clone() });
+                }
+                self.apply(Event::Ended { run, end });
+                if self.shared.durable {
+                    self.after.push(After::Leave(leftovers));
+                }
+            }
+            Message::Detached { run } => {
+                self.running.remove(&run);
+            }
+            Message::Detach => {
+                self.leaving = true;
+                for running in self.running.values() {
+                    let reason = if running.outlives { CancelReason::Detach } else { CancelReason::Kill };
+                    running.cancel.request(reason, self.shared.grace);
+                }
+            }
+        }
+    }
+
+    /// The shared directories of WorkingDirectory tasks.
+    fn remove_directories(&self) {
+        for (run, document) in self.instance.execution().task_run_list.iter().enumerate() {
+            let task = &self.instance.program().def(self.instance.task_of(run)).task;
+            if matches!(task.kind, TaskKind::WorkingDirectory(_))
+                && let Ok(directory) = self.shared.work_dirs.at(&directory_id(document, 0))
+                && directory.path().exists()
+            {
+                working_directory::remove(&directory);
+            }
+        }
     }
 
     /// The first record: everything needed to begin again from nothing.
-    fn announce(&mut self) {
+    pub(crate) fn announce(&mut self) -> Ticket {
         let execution = self.instance.execution();
         let payload = serde_json::to_vec(&serde_json::json!({ "execution": execution, "flow": *self.flow.text }));
         let record = Record {
@@ -102,6 +253,7 @@ impl Actor {
         self.writes.push(Write::Record(record));
         self.summarize(false);
         self.notify_execution(State::Created, self.instance.execution().state.start_date());
+        self.shared.journal.commit(std::mem::take(&mut self.writes))
     }
 
     fn summarize(&mut self, finished: bool) {
@@ -119,14 +271,29 @@ impl Actor {
     }
 
     fn write(&mut self) {
-        if !self.writes.is_empty() {
-            self.shared.journal.commit_detached(std::mem::take(&mut self.writes));
+        let writes = std::mem::take(&mut self.writes);
+        if self.after.is_empty() {
+            if !writes.is_empty() {
+                self.shared.journal.commit_detached(writes);
+            }
+            return;
         }
+        let (after, shared) = (std::mem::take(&mut self.after), Arc::clone(&self.shared));
+        let ticket = shared.journal.commit(writes);
+        tokio::spawn(async move {
+            // Whoever waits to begin learns of a failure by the channel that closes; the journal says it aloud.
+            if ticket.await.is_ok() {
+                settle(after, &shared);
+            }
+        });
     }
 
     /// Applies an event and all that follows from it at once.
     fn apply(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
+        self.apply_all(VecDeque::from([event]));
+    }
+
+    fn apply_all(&mut self, mut events: VecDeque<Event>) {
         while let Some(event) = events.pop_front() {
             let now = Timestamp::now();
             self.record(now, &event);
@@ -149,6 +316,8 @@ impl Actor {
 
     fn perform(&mut self, effect: Effect, now: Timestamp, events: &mut VecDeque<Event>) {
         match effect {
+            // The next host finds it asked for and not answered.
+            Effect::Start { .. } | Effect::Ask { .. } | Effect::Timer { .. } if self.leaving => {}
             Effect::Start { run } => self.start(run, events),
             Effect::Ask { run, ask } => {
                 if let Some(decision) = self.decide(run, ask, now) {
@@ -157,7 +326,7 @@ impl Actor {
             }
             Effect::Timer { run, kind, at } => self.timer(run, kind, at, now),
             Effect::Stop { run } => match self.running.get(&run) {
-                Some(cancel) => cancel.request(CancelReason::Kill, self.shared.grace),
+                Some(running) => running.cancel.request(CancelReason::Kill, self.shared.grace),
                 None => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Killed) }),
             },
             Effect::RenderOutputs => {
@@ -201,7 +370,7 @@ impl Actor {
 
     /// The answer, unless it takes time and will come as an event.
     fn decide(&self, run: RunIx, ask: Ask, now: Timestamp) -> Option<Decision> {
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services).with_logs(&self.logs);
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
         let rendering = Rendering { expr: &self.shared.expr, scope: &scope, now };
         let decided = decide(&self.instance, run, ask, &rendering).and_then(|decision| {
             let task = &self.instance.program().def(self.instance.task_of(run)).task;
@@ -237,7 +406,7 @@ impl Actor {
     }
 
     fn flow_outputs(&self) -> Event {
-        let scope = RunScope::new(&self.instance, None, &self.fixed, &self.services).with_logs(&self.logs);
+        let scope = RunScope::new(&self.instance, None, &self.fixed, &*self.services);
         let mut outputs = JsonMap::new();
         for output in &self.instance.program().flow.outputs {
             let rendered = self.shared.expr.render_value_typed(&output.value.to_json(), &scope).map_err(|error| error.to_string());
@@ -255,9 +424,14 @@ impl Actor {
     }
 
     fn log(&self, run: RunIx) -> TaskLog {
-        let attempt = self.instance.task_run(run).attempts.len();
+        let attempt = self.attempt_of(run);
         let minimum = self.instance.program().def(self.instance.task_of(run)).task.common.log_level;
         TaskLog::new(&self.logs, &self.shared.observer, self.tag(run), attempt, minimum, self.services.masker().unwrap_or_default())
+    }
+
+    /// The number of the attempt that runs or comes next.
+    fn attempt_of(&self, run: RunIx) -> usize {
+        self.instance.task_run(run).attempts.iter().filter(|attempt| attempt.state.current().is_terminal()).count()
     }
 
     /// Takes a runnable task up: core tasks are done here and now, others go to their runner.
@@ -265,13 +439,12 @@ impl Actor {
         match self.begin(run) {
             Ok(Begun::Skipped) => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Skipped) }),
             Ok(Begun::Done(done)) => self.finish_core(run, *done, events),
-            Ok(Begun::Job(job)) => {
-                let cancel = Cancel::default();
-                self.running.insert(run, cancel.clone());
-                tokio::spawn(job.run(run, cancel, self.outbox.clone()));
-            }
             Ok(Begun::Attempt(attempt)) => {
-                self.running.insert(run, attempt.cancel());
+                let running = Running { cancel: attempt.cancel(), outlives: attempt.outlives_host() };
+                if self.instance.is_killing() {
+                    running.cancel.request(CancelReason::Kill, self.shared.grace);
+                }
+                self.running.insert(run, running);
                 let outbox = self.outbox.clone();
                 tokio::spawn(attempt.run(run, outbox));
             }
@@ -286,54 +459,31 @@ impl Actor {
     fn begin(&self, run: RunIx) -> Result<Begun, Error> {
         let number = self.instance.task_of(run);
         let task = &self.instance.program().def(number).task;
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services).with_logs(&self.logs);
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
         let expr = &self.shared.expr;
-        if let Some(condition) = &task.common.run_if
+        let left = self.left_attempt(run);
+        if let Some(condition) = task.common.run_if.as_ref().filter(|_| left.is_none())
             && !expr.render_condition(condition, &scope).map_err(|error| crate::task::unrendered(&error))?
         {
             return Ok(Begun::Skipped);
         }
-        let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
-        let document = self.instance.task_run(run);
-        let inside = self.instance.program().def(number).working_directory.and(self.instance.parent_of(run));
-        let mut facts = self.flow.facts(number, &self.shared.registry);
-        let made;
-        if matches!(facts.work, Work::Templated) {
-            let spec = facts.properties.get("spec").map(crate::task::plain).unwrap_or_default();
-            let spec = expr.render(&spec, &scope).map_err(|error| crate::task::unrendered(&error).at("/spec"))?;
-            made = templated::templated(&spec, &self.instance.program().flow, &self.shared.registry, &self.shared.config)?;
-            facts = &made;
-        }
+        let facts = self.flow.facts(number, &self.shared.registry);
         let (component, plugin) = match &facts.work {
             Work::Core(core) => {
                 let done = core.run(&facts.properties, &self.instance.execution().variables, expr, &scope)?;
                 self.services.masker()?;
                 return Ok(Begun::Done(Box::new(done)));
             }
-            Work::Job(kind) => {
-                let attempt = document.attempts.len();
-                let site = Site {
-                    shared: Arc::clone(&self.shared),
-                    services: Arc::clone(&self.services),
-                    log: self.log(run),
-                    task: task_ref(document, attempt),
-                    value: scope.value(),
-                    execution: kind.looks_back.then(|| Arc::new(self.instance.execution().clone())),
-                    directory: inside.map(|parent| directory_id(self.instance.task_run(parent), 0)),
-                    scratch: directory_id(document, attempt),
-                };
-                let job = Job::new(kind, &facts.properties, expr, &scope, || scope.snapshot(), site, timeout)?;
-                self.services.masker()?;
-                return Ok(Begun::Job(Box::new(job)));
-            }
-            Work::Templated => return Err(Error::user("task::template", "a task of text cannot be made of text")),
             Work::Plugin { component, task } => (component, task),
             Work::Subflow => {
                 return Err(Error::user("flow::unsupported_type", format!("`{}` is not supported yet", task.type_name)));
             }
             Work::Unknown(error) => return Err(error.clone()),
         };
-        let attempt = document.attempts.len();
+        let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
+        let document = self.instance.task_run(run);
+        let attempt = self.attempt_of(run);
+        let inside = self.instance.program().def(number).working_directory.and(self.instance.parent_of(run));
         let directory = inside.map_or_else(|| directory_id(document, attempt), |parent| directory_id(self.instance.task_run(parent), 0));
         let prepared = prepare(&Preparation {
             registry: &self.shared.registry,
@@ -355,7 +505,18 @@ impl Actor {
         for warning in &prepared.warnings {
             log.message(Level::Warn, warning);
         }
-        Ok(Begun::Attempt(Box::new(Attempt::new(Arc::clone(&self.shared), prepared, Arc::clone(plugin), component.planned, timeout, log))))
+        let attempt = Attempt::new(Arc::clone(&self.shared), prepared, Arc::clone(plugin), component.planned, timeout, log);
+        Ok(Begun::Attempt(Box::new(match left {
+            Some(elapsed) => attempt.left(Left { trace: self.shared.recovery.trace(), elapsed }),
+            None => attempt,
+        })))
+    }
+
+    /// How long the attempt has been running that an earlier host began; `None` when there is none.
+    fn left_attempt(&self, run: RunIx) -> Option<std::time::Duration> {
+        let document = self.instance.task_run(run);
+        let attempt = document.attempts.last().filter(|_| document.state.current().is_running())?;
+        Some(std::time::Duration::try_from(Timestamp::now().duration_since(attempt.state.start_date())).unwrap_or_default())
     }
 
     fn finish_core(&mut self, run: RunIx, done: Done, events: &mut VecDeque<Event>) {
@@ -377,7 +538,24 @@ impl Actor {
             self.fixed.values.clear();
         }
         let end = TaskEnd { outputs: done.outputs, exit: done.exit, random: crate::random::unit(), ..TaskEnd::state(state) };
-        events.push_back(Event::Ended { run, end });
+        match done.sleep {
+            None => events.push_back(Event::Ended { run, end }),
+            Some(sleep) => {
+                // What an earlier host slept counts.
+                let sleep = sleep.saturating_sub(self.left_attempt(run).unwrap_or_default());
+                let cancel = Cancel::default();
+                let watched = cancel.clone();
+                self.running.insert(run, Running { cancel, outlives: false });
+                let outbox = self.outbox.clone();
+                tokio::spawn(async move {
+                    let end = tokio::select! {
+                        () = tokio::time::sleep(sleep) => end,
+                        _ = watched.requested() => TaskEnd::state(State::Killed),
+                    };
+                    let _ = outbox.send(Message::Ended { run, end, leftovers: Leftovers::default() });
+                });
+            }
+        }
         if self.fixed.values.is_empty() {
             self.fixed_later(events);
         }
@@ -396,13 +574,23 @@ impl Actor {
             // A change has no effects.
             self.instance.apply(now, change);
         }
-        self.fixed = Fixed::new(&self.instance, &self.shared, &self.services);
+        self.fixed = Fixed::new(&self.instance, Arc::clone(&self.shared.context));
+    }
+}
+
+fn settle(after: Vec<After>, shared: &Shared) {
+    for after in after {
+        match after {
+            After::Begin(durable) => {
+                let _ = durable.send(());
+            }
+            After::Leave(mut leftovers) => leftovers.release(shared),
+        }
     }
 }
 
 enum Begun {
     Skipped,
     Done(Box<Done>),
-    Job(Box<Job>),
     Attempt(Box<Attempt>),
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use switchyard_model::{Execution, InputType, JsonMap, Label, State, Violations, 
 use switchyard_plugin_api::{Error, PluginSet};
 use switchyard_registry::Registry;
 use switchyard_store::{
-    journal::Journal,
+    journal::{self, Journal},
     logs::Logs,
     secrets::Secrets,
     storage::{self, Source, Storage, StorageUri},
@@ -26,10 +26,12 @@ use crate::{
     actor::{Actor, Message},
     config::SharedConfig,
     context,
+    core::replay,
+    left::Left,
     load::Prepared,
     notice::Observer,
+    recovery::Recovery,
     services::Services,
-    vault::{self, Vault},
 };
 
 /// How an engine runs.
@@ -40,6 +42,11 @@ pub struct Options {
     pub work_dir: PathBuf,
     /// `false` measures what the journal costs; nothing is recovered then.
     pub journal: bool,
+    /// Another host will go on with what this one leaves: nothing begins before the journal knows of it, and nothing is removed before
+    /// the journal knows of its end.
+    pub durable: bool,
+    /// How long a full or locked disk is waited for before the journal gives up.
+    pub patience: Duration,
     /// Local processes and containers at a time, over all executions.
     pub slots: usize,
     /// How long a killed task may take to end by itself.
@@ -61,13 +68,13 @@ pub(crate) struct Shared {
     pub logs: Logs,
     pub storage: Storage,
     pub work_dirs: WorkDirs,
+    pub durable: bool,
+    pub recovery: Recovery,
     pub slots: Arc<Semaphore>,
     pub grace: Duration,
     pub secrets: Arc<Secrets>,
     pub context: Arc<Map<String, Json>>,
-    /// Absent when no key is configured and the journal is kept.
-    pub vault: Option<Vault>,
-    running: Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Message>>>,
+    running: Mutex<HashMap<Arc<str>, Handle>>,
 }
 
 /// A request to run a flow.
@@ -108,26 +115,19 @@ impl Engine {
             Error::environment("store::data_dir", format!("the data directory {} cannot be made: {error}", data.display()))
                 .with_help("choose another one with --data-dir or SWITCHYARD_DATA_DIR")
         })?;
-        let vault = match &options.config.encryption_key {
-            Some(key) => Some(Vault::new(key)?),
-            // Nothing outlives the process, so its key need not either.
-            None if !options.journal => Some(Vault::ephemeral()?),
-            None => None,
-        };
         let data = data.canonicalize().unwrap_or_else(|_| data.clone());
-        let journal = if options.journal { Journal::start(&data, switchyard_store::journal::Options::default()) } else { Journal::off() };
+        let keeping = journal::Options { patience: options.patience, ..journal::Options::default() };
+        let journal = if options.journal { Journal::start(&data, keeping) } else { Journal::off() };
         Ok(Self(Arc::new(Shared {
             registry,
             expr: Expressions::default(),
             observer,
             journal,
             logs: Logs::new(data.join("logs")),
-            storage: match &options.config.storage {
-                Some(place) => place.open().map_err(|error| Error::user(error.code(), error.to_string()))?,
-                None => Storage::local(data.join("storage")),
-            },
-            vault,
+            storage: Storage::local(data.join("storage")),
             work_dirs: WorkDirs::new(std::path::absolute(&options.work_dir).unwrap_or(options.work_dir)),
+            durable: options.durable,
+            recovery: Recovery::default(),
             slots: Arc::new(Semaphore::new(options.slots.clamp(1, Semaphore::MAX_PERMITS))),
             grace: options.grace,
             secrets: options.secrets,
@@ -146,20 +146,91 @@ impl Engine {
         let now = Timestamp::now();
         let execution = self.execution(&flow, submission, now).await?;
         let id = Arc::clone(&execution.id);
-        let (messages, inbox) = mpsc::unbounded_channel();
-        let (announce, done) = watch::channel(None);
         let logs = self.0.logs.execution(&id).map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
-        let actor = Actor::new(Arc::clone(&self.0), flow, execution, logs, messages.clone(), inbox);
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(&id), messages.clone());
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let mut actor = Actor::new(Arc::clone(&self.0), flow, execution, logs, messages.clone(), inbox);
+        let announced = actor.announce();
+        if self.0.durable {
+            // Whoever gets the id may rely on it.
+            announced.await.map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
+        }
+        Ok(self.begin(id, actor, messages))
+    }
+
+    /// Lets an execution run.
+    fn begin(&self, id: Arc<str>, actor: Actor, messages: mpsc::UnboundedSender<Message>) -> Handle {
+        let (announce, done) = watch::channel(None);
+        let handle = Handle { id: Arc::clone(&id), messages, done };
+        self.running().insert(Arc::clone(&id), handle.clone());
         let shared = Arc::clone(&self.0);
-        let name = Arc::clone(&id);
         tokio::spawn(async move {
-            let document = Arc::new(actor.run().await);
-            shared.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            let document = actor.run().await.map(Arc::new);
+            shared.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             // Nobody may be waiting.
-            let _ = announce.send(Some(document));
+            let _ = announce.send(document);
         });
-        Ok(Handle { id, messages, done })
+        handle
+    }
+
+    /// Goes on with everything that an earlier host left. What became of the attempts that were under way shows in the
+    /// [report](Self::recovery).
+    pub async fn recover(&self) -> Result<(), Error> {
+        let failed = |error: journal::Error| Error::environment(error.code(), error.to_string());
+        let left = self.0.journal.unfinished().await.map_err(failed)?;
+        for summary in left {
+            match self.take_up(&summary.id).await {
+                Ok(()) => self.0.recovery.change(|report| report.executions += 1),
+                Err(error) => {
+                    tracing::error!(execution = %summary.id, flow = %summary.flow_id, code = %error.code, %error, "an execution cannot go on");
+                    self.0.recovery.change(|report| report.held.push((summary.id, error.to_string())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the work that an earlier host left.
+    pub fn recovery(&self) -> &Recovery {
+        &self.0.recovery
+    }
+
+    async fn take_up(&self, id: &str) -> Result<(), Error> {
+        let Left { flow, execution, events, records } = self.left(id).await?;
+        let id = Arc::clone(&execution.id);
+        let logs = self.0.logs.execution(&id).map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let replayed = replay(Arc::clone(&flow.program), execution, events);
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let actor = Actor::left(Arc::clone(&self.0), flow, replayed, records, logs, messages.clone(), inbox);
+        self.begin(id, actor, messages);
+        Ok(())
+    }
+
+    /// What the journal has of an execution.
+    pub(crate) async fn left(&self, id: &str) -> Result<Left, Error> {
+        let records = self.0.journal.load(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        Left::read(id, &records, &self.0.registry, &self.0.config)
+    }
+
+    /// Executions that run now.
+    fn running(&self) -> MutexGuard<'_, HashMap<Arc<str>, Handle>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An execution that runs now.
+    pub fn find(&self, id: &str) -> Option<Handle> {
+        self.running().get(id).cloned()
+    }
+
+    /// Leaves everything that runs to the next host. Runners that can find their work again let it go on.
+    pub async fn detach(&self) {
+        let all: Vec<Handle> = self.running().values().cloned().collect();
+        for handle in &all {
+            // One that has just ended needs no word.
+            let _ = handle.messages.send(Message::Detach);
+        }
+        for handle in all {
+            handle.left().await;
+        }
     }
 
     /// A new execution with its inputs resolved.
@@ -174,7 +245,7 @@ impl Engine {
             let uri = self.store_input(&execution, &name, &path).await.map_err(Refused::Error)?;
             submission.inputs.insert(name, Json::String(uri));
         }
-        let services = Services::new(&self.0, &execution.namespace);
+        let services = Services::new(Arc::clone(&self.0.secrets));
         let (expr, shared) = (&self.0.expr, &self.0.context);
         let evaluate = |template: &str, known: &JsonMap| {
             let mut scope = Overlay::on(&**shared).with_host(&services);
@@ -184,10 +255,6 @@ impl Engine {
             expr.render_typed(template, &scope).map_err(|error| error.to_string())
         };
         let inputs = switchyard_model::input::resolve(&definition.inputs, &submission.inputs, &evaluate).map_err(Refused::Inputs)?;
-        let mut inputs = inputs;
-        for input in definition.inputs.iter().filter(|input| input.kind == InputType::Secret) {
-            self.seal(&mut inputs, &input.id).map_err(Refused::Error)?;
-        }
         execution.inputs = Arc::new(inputs);
         execution.labels = definition.labels.clone();
         for label in submission.labels {
@@ -196,21 +263,6 @@ impl Engine {
         }
         execution.labels.push(Label::new("system.correlationId", Arc::clone(&execution.id)));
         Ok(execution)
-    }
-
-    /// Encrypts a SECRET input; a dot in its id is a level.
-    fn seal(&self, inputs: &mut JsonMap, id: &str) -> Result<(), Error> {
-        let mut at = inputs;
-        let (above, name) = id.rsplit_once('.').map_or((None, id), |(above, name)| (Some(above), name));
-        for level in above.into_iter().flat_map(|above| above.split('.')) {
-            let Some(Json::Object(below)) = at.get_mut(level) else { return Ok(()) };
-            at = below;
-        }
-        let Some(Json::String(plain)) = at.get(name) else { return Ok(()) };
-        let Some(vault) = &self.0.vault else { return Err(vault::not_configured(&format!("the SECRET input `{id}`"))) };
-        let sealed = vault.seal(plain)?;
-        at.insert(name.to_owned(), sealed);
-        Ok(())
     }
 
     async fn store_input(&self, execution: &Execution, input: &str, path: &std::path::Path) -> Result<String, Error> {
@@ -237,10 +289,13 @@ impl Engine {
 }
 
 impl Shared {
-    /// Gives an event to an execution that runs here; `false` when it does not.
-    pub fn tell(&self, execution: &str, event: crate::core::Event) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(execution).is_some_and(|outbox| outbox.send(Message::Event(event)).is_ok())
+    /// Values of SECRET inputs, to be masked.
+    pub fn conceal_inputs(&self, flow: &Prepared, execution: &Execution, services: &Services) {
+        for input in flow.program.flow.inputs.iter().filter(|input| input.kind == InputType::Secret) {
+            if let Some(Json::String(text)) = execution.inputs.get(&*input.id) {
+                services.conceal(text);
+            }
+        }
     }
 }
 
@@ -253,6 +308,19 @@ impl Handle {
     pub fn kill(&self) {
         // An execution that is over needs no kill.
         let _ = self.messages.send(Message::Event(crate::core::Event::Kill));
+    }
+
+    /// Resolves when it has ended, or is left to another host: then `None`.
+    pub async fn left(&self) -> Option<Arc<Execution>> {
+        let mut done = self.done.clone();
+        loop {
+            if let Some(document) = &*done.borrow_and_update() {
+                return Some(Arc::clone(document));
+            }
+            if done.changed().await.is_err() {
+                return done.borrow().clone();
+            }
+        }
     }
 
     /// The finished execution.

@@ -77,7 +77,15 @@ impl Job {
 }
 
 async fn fill(shared: &Shared, id: &str, inputs: &[Input]) -> Result<(), Error> {
-    let directory = shared.work_dirs.create(id).map_err(|e| Error::environment(e.code(), e.to_string()))?;
+    let failed = |e: switchyard_store::workdir::Error| Error::environment(e.code(), e.to_string());
+    if shared.durable {
+        // Half of it may be there: filled by a host that ended meanwhile.
+        let left = shared.work_dirs.at(id).map_err(failed)?;
+        if left.path().exists() {
+            left.remove().map_err(failed)?;
+        }
+    }
+    let directory = shared.work_dirs.create(id).map_err(failed)?;
     for input in inputs {
         place(shared, &directory, input).await?;
     }
@@ -95,11 +103,14 @@ async fn keep(shared: &Shared, id: &str, task: &TaskRef, patterns: &[String], lo
         let uri = store(shared, task, &directory, &file, &file.key, Source::Move).await?;
         files.insert(file.key, Json::String(uri));
     }
-    remove(&directory);
+    // In a durable host it goes when the end of the execution is durable.
+    if !shared.durable {
+        remove(&directory);
+    }
     Ok(files)
 }
 
-fn remove(directory: &WorkDir) {
+pub fn remove(directory: &WorkDir) {
     if let Err(error) = directory.remove() {
         tracing::warn!(path = %directory.path().display(), %error, "a working directory could not be removed");
     }

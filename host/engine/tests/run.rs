@@ -58,6 +58,8 @@ fn engine(data: PathBuf, observer: Arc<dyn Observer>, plugins: switchyard_plugin
         work_dir: data.join("work"),
         data_dir: data,
         journal: true,
+        durable: false,
+        patience: Duration::from_secs(2),
         slots: 8,
         grace: Duration::from_secs(5),
         config: Arc::default(),

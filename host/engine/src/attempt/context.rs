@@ -1,10 +1,18 @@
 //! The host's side of one attempt: takes what the runner reports.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use serde_json::{Map, Value as Json};
-use switchyard_plugin_api::{BoxFuture, Cancellation, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind};
-use switchyard_store::workdir::WorkDir;
+use switchyard_plugin_api::{
+    BoxFuture, Cancellation, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind, Phase,
+};
+use switchyard_store::{
+    logs::{Mark, Marked},
+    workdir::WorkDir,
+};
 
 use super::{
     cancel::Cancel,
@@ -13,8 +21,9 @@ use super::{
     plan::{self, Plans, Ran},
 };
 use crate::{
-    capture::{Capture, LogSink},
+    capture::{Capture, LogSink, Progress, Spot},
     engine::Shared,
+    recovery::Trace,
     script::Prepared,
 };
 
@@ -35,22 +44,43 @@ pub struct AttemptContext {
     shared: Arc<Shared>,
     log: TaskLog,
     cancel: Cancel,
-    capture: Mutex<Option<Capture<Sink>>>,
+    streams: Mutex<Option<Streams>>,
+    /// The journal has a checkpoint of it.
+    checkpointed: AtomicBool,
     details: Mutex<Map<String, Json>>,
     metrics: Metrics,
     key: String,
     plans: Plans,
+    /// Tells that the work of an earlier host was found.
+    trace: Option<Trace>,
+}
+
+/// The output of the attempt, and how much of it has come.
+struct Streams {
+    capture: Capture<Sink>,
+    stdout: u64,
+    stderr: u64,
+    time: i64,
 }
 
 /// Where a capture's text and events go.
 struct Sink {
     log: TaskLog,
     metrics: Metrics,
+    /// Another host may have to go on: it is told how far this one came.
+    marks: bool,
 }
 
 impl LogSink for Sink {
-    fn append(&mut self, stream: LogStream, level: ReportedLevel, time: i64, bytes: &[u8]) {
-        self.log.stream(stream, level_of(level), time, bytes);
+    fn append(&mut self, stream: LogStream, level: ReportedLevel, time: i64, bytes: &[u8], progress: Progress) {
+        let mark = self.marks.then(|| mark(progress, None));
+        self.log.stream(stream, level_of(level), time, bytes, mark.as_ref());
+    }
+
+    fn framed(&mut self, time: i64, outputs: &Map<String, Json>, progress: Progress) {
+        if self.marks {
+            self.log.mark(time, &mark(progress, Some(Found { outputs: outputs.clone(), metrics: self.metrics.all() })));
+        }
     }
 
     fn event(&mut self, time: i64, event: Event) {
@@ -81,28 +111,99 @@ impl Metrics {
     fn take(&self) -> Vec<switchyard_model::Metric> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn all(&self) -> Vec<switchyard_model::Metric> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Levels and open lines in two bytes, then the values that were found, as JSON.
+fn mark(progress: Progress, found: Option<Found>) -> Mark {
+    let mut state = vec![progress.stdout.flags(), progress.stderr.flags()];
+    if let Some(found) = found {
+        state.extend(serde_json::to_vec(&found).unwrap_or_default());
+    }
+    Mark { stdout: progress.stdout.taken, stderr: progress.stderr.taken, state }
+}
+
+/// What the marks of an earlier host say.
+fn unmark(marked: &Marked) -> (Progress, Found) {
+    let mut progress = Progress::default();
+    if let Some([stdout, stderr, ..]) = marked.states.last().map(Vec::as_slice) {
+        progress = Progress { stdout: Spot::with_flags(marked.stdout, *stdout), stderr: Spot::with_flags(marked.stderr, *stderr) };
+    }
+    let mut all = Found::default();
+    for found in marked.states.iter().filter_map(|state| serde_json::from_slice::<Found>(state.get(2..)?).ok()) {
+        all.outputs.extend(found.outputs);
+        all.metrics = found.metrics;
+    }
+    (progress, all)
+}
+
+/// What the frames of an attempt said: values of one frame, everything measured up to it.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Found {
+    outputs: Map<String, Json>,
+    metrics: Vec<switchyard_model::Metric>,
 }
 
 impl AttemptContext {
-    pub fn new(shared: Arc<Shared>, log: TaskLog, cancel: Cancel, prepared: &Prepared, directory: &WorkDir) -> Arc<Self> {
-        let metrics = Metrics::default();
-        let capture = Capture::new(Sink { log: log.clone(), metrics: metrics.clone() }, log.masker().clone());
+    /// A context of work that begins, or of work that an earlier host left and whose `trace` is looked for.
+    pub fn new(
+        shared: Arc<Shared>,
+        log: TaskLog,
+        cancel: Cancel,
+        prepared: &Prepared,
+        directory: &WorkDir,
+        trace: Option<Trace>,
+    ) -> Arc<Self> {
+        let marked = trace.as_ref().and_then(|_| log.marked()).unwrap_or_default();
+        let (progress, found) = unmark(&marked);
+        let metrics = Metrics(Arc::new(Mutex::new(found.metrics)));
+        let sink = Sink { log: log.clone(), metrics: metrics.clone(), marks: shared.durable };
+        let capture = Capture::resume(sink, log.masker().clone(), progress, found.outputs);
+        log.continues(&marked.open);
+        let streams = Streams { capture, stdout: marked.stdout, stderr: marked.stderr, time: marked.time };
         Arc::new(Self {
             shared,
             key: prepared.request.task.key.clone(),
             log,
             cancel,
-            capture: Mutex::new(Some(capture)),
+            streams: Mutex::new(Some(streams)),
+            checkpointed: AtomicBool::new(trace.is_some()),
             details: Mutex::default(),
             metrics,
             plans: Plans::new(prepared, directory),
+            trace,
         })
+    }
+
+    /// The host goes, the work stays: what was not passed on yet comes again to the next host.
+    pub fn abandon(&self) {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Something was heard of the work.
+    fn heard(&self) {
+        if let Some(trace) = &self.trace {
+            trace.found();
+        }
+    }
+
+    pub fn checkpointed(&self) -> bool {
+        self.checkpointed.load(Ordering::Relaxed)
+    }
+
+    fn position(&self) -> Json {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stdout, stderr, time) = streams.as_ref().map_or((0, 0, 0), |streams| (streams.stdout, streams.stderr, streams.time));
+        serde_json::json!({ "stdout": stdout, "stderr": stderr, "time": time })
     }
 
     /// The streams are over; what a runner still writes afterwards is lost with its process.
     pub fn close(&self) -> Captured {
-        let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let vars = capture.map(Capture::finish).unwrap_or_default();
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let vars = streams.map(|streams| streams.capture.finish()).unwrap_or_default();
         self.log.end();
         let details = std::mem::take(&mut *self.details.lock().unwrap_or_else(PoisonError::into_inner));
         Captured { vars, details, metrics: self.metrics.take(), plans: self.plans.close() }
@@ -123,10 +224,17 @@ pub struct Shareable(pub Arc<AttemptContext>);
 impl HostContext for Shareable {
     fn try_write_log(&self, stream: LogStream, time: i64, bytes: &[u8]) -> bool {
         // Written through at once: the runner waits as long as the disk needs, so memory stays bounded.
-        if let Some(capture) = &mut *self.0.capture.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(streams) = &mut *self.0.streams.lock().unwrap_or_else(PoisonError::into_inner) {
             let time = if time == 0 { super::log::now() } else { time };
-            capture.push(stream, time, bytes);
+            let counter = match stream {
+                LogStream::Stdout => &mut streams.stdout,
+                LogStream::Stderr => &mut streams.stderr,
+            };
+            *counter += bytes.len() as u64;
+            streams.time = time;
+            streams.capture.push(stream, time, bytes);
         }
+        self.0.heard();
         true
     }
 
@@ -136,7 +244,12 @@ impl HostContext for Shareable {
 
     fn notify(&self, event: Event) {
         match event {
-            Event::Phase { phase } => self.0.log.phase(phase),
+            Event::Phase { phase } => {
+                if phase >= Phase::Running {
+                    self.0.heard();
+                }
+                self.0.log.phase(phase);
+            }
             Event::Progress(progress) => self.0.log.progress(&progress),
             Event::Message { level, message } => self.0.log.message(level_of(level), &message),
             Event::Details { details } => self.0.details.lock().unwrap_or_else(PoisonError::into_inner).extend(details),
@@ -149,9 +262,14 @@ impl HostContext for Shareable {
         match service {
             "checkpoint" => Box::pin(async move {
                 let bytes = serde_json::to_vec(&payload).unwrap_or_default();
+                context.checkpointed.store(true, Ordering::Relaxed);
                 let saved = context.shared.journal.save_checkpoint(context.key.clone(), bytes).await;
                 saved.map(|_| Json::Null).map_err(|error| Error::environment(error.code(), error.to_string()))
             }),
+            "log_position" => {
+                let position = context.position();
+                Box::pin(std::future::ready(Ok(position)))
+            }
             "run_plan" => plan::run(context, payload),
             "plan_output" => plan::output(&context),
             "read_file" | "write_file" | "store_file" => files::serve(context, service.to_owned(), payload),

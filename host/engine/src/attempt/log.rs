@@ -6,14 +6,11 @@ use jiff::Timestamp;
 use switchyard_model::Level;
 use switchyard_plugin_api::{Error, LogStream, Phase, Progress};
 use switchyard_store::{
-    logs::{self, ExecutionLog, LogWriter},
+    logs::{self, ExecutionLog, LogWriter, Mark, Marked},
     masking::Masker,
 };
 
 use crate::notice::{Notice, Observer, TaskTag};
-
-/// A longer message becomes several entries.
-const LONGEST_MESSAGE: usize = 10 * 1024;
 
 /// Cheap to clone. Takes whole or partial lines, masks secrets of messages; streams are masked by the capture before.
 #[derive(Clone)]
@@ -23,6 +20,8 @@ struct Inner {
     writer: LogWriter,
     tag: TaskTag,
     observer: Arc<dyn Observer>,
+    execution: ExecutionLog,
+    name: String,
     /// Lines below it are not kept.
     minimum: Level,
     masker: Masker,
@@ -37,41 +36,71 @@ impl TaskLog {
         minimum: Option<Level>,
         masker: Masker,
     ) -> Self {
-        let writer = log.attempt(format!("{}/{attempt}", tag.taskrun_id));
-        Self(Arc::new(Inner { writer, tag, observer: Arc::clone(observer), minimum: minimum.unwrap_or(Level::Trace), masker }))
+        let name = format!("{}/{attempt}", tag.taskrun_id);
+        let writer = log.attempt(name.clone());
+        let execution = log.clone();
+        Self(Arc::new(Inner {
+            writer,
+            execution,
+            name,
+            tag,
+            observer: Arc::clone(observer),
+            minimum: minimum.unwrap_or(Level::Trace),
+            masker,
+        }))
     }
 
     pub fn masker(&self) -> &Masker {
         &self.0.masker
     }
 
-    /// Bytes of a stream, already masked.
-    pub fn stream(&self, stream: LogStream, level: Level, time: i64, bytes: &[u8]) {
+    /// Bytes of a stream, already masked; the mark says how far the streams are with them.
+    pub fn stream(&self, stream: LogStream, level: Level, time: i64, bytes: &[u8], mark: Option<&Mark>) {
         let (source, own) = match stream {
             LogStream::Stdout => (logs::Source::Stdout, Level::Info),
             LogStream::Stderr => (logs::Source::Stderr, Level::Error),
         };
         let bytes = &*in_lines(bytes);
         if level == own {
-            return self.put(source, level, time, bytes);
+            return self.put(source, level, time, bytes, mark);
         }
         // At another level than its stream's each line is an entry of its own.
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
+        while let Some(line) = lines.next() {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            self.put(logs::Source::Message(stored(level)), level, time, line.strip_suffix(b"\r").unwrap_or(line));
+            let mark = mark.filter(|_| lines.peek().is_none());
+            self.put(logs::Source::Message(stored(level)), level, time, line.strip_suffix(b"\r").unwrap_or(line), mark);
         }
+    }
+
+    /// How far the streams are, when that is not said with text.
+    pub fn mark(&self, time: i64, mark: &Mark) {
+        if let Err(error) = self.0.writer.mark(time, mark) {
+            self.lost(&error);
+        }
+    }
+
+    /// The last lines of these streams have no end yet.
+    pub fn continues(&self, streams: &[logs::Stream]) {
+        self.0.writer.continues(streams);
+    }
+
+    /// How far the streams were when an earlier host stopped; `None` when it stored nothing.
+    pub fn marked(&self) -> Option<Marked> {
+        self.0.execution.marked(&self.0.name).unwrap_or_else(|error| {
+            self.lost(&error);
+            None
+        })
     }
 
     /// A message of the host or of a component.
     pub fn message(&self, level: Level, text: &str) {
-        self.message_at(level, now(), self.0.masker.text(text).as_bytes());
+        self.put(logs::Source::Message(stored(level)), level, now(), self.0.masker.text(text).as_bytes(), None);
     }
 
     /// A message at its own time, already masked.
     pub fn message_at(&self, level: Level, time: i64, text: &[u8]) {
-        for part in parts(text) {
-            self.put(logs::Source::Message(stored(level)), level, time, part);
-        }
+        self.put(logs::Source::Message(stored(level)), level, time, text, None);
     }
 
     /// An error, with what to do about it.
@@ -99,12 +128,16 @@ impl TaskLog {
         }
     }
 
-    fn put(&self, source: logs::Source, level: Level, time: i64, bytes: &[u8]) {
+    fn put(&self, source: logs::Source, level: Level, time: i64, bytes: &[u8], mark: Option<&Mark>) {
         if level < self.0.minimum || bytes.is_empty() && source.stream().is_some() {
             return;
         }
         let time = if time == 0 { now() } else { time };
-        if let Err(error) = self.0.writer.append(source, time, bytes) {
+        let written = match mark {
+            Some(mark) => self.0.writer.append_marked(source, time, bytes, mark),
+            None => self.0.writer.append(source, time, bytes),
+        };
+        if let Err(error) = written {
             self.lost(&error);
         }
         let at = Timestamp::from_nanosecond(i128::from(time)).unwrap_or_else(|_| Timestamp::now());
@@ -131,24 +164,6 @@ fn in_lines(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(lines)
 }
 
-/// A message in entries of at most 10 KiB, none of which ends inside a character. Spec 2.4.
-fn parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest.take()?;
-        if text.len() <= LONGEST_MESSAGE {
-            return Some(text);
-        }
-        // Bytes that go on in a character begin with the bits 10.
-        let mut end = LONGEST_MESSAGE;
-        while end > LONGEST_MESSAGE - 4 && text[end] & 0b1100_0000 == 0b1000_0000 {
-            end -= 1;
-        }
-        rest = Some(&text[end..]);
-        Some(&text[..end])
-    })
-}
-
 pub(super) fn now() -> i64 {
     i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
@@ -160,25 +175,5 @@ fn stored(level: Level) -> logs::Level {
         Level::Info => logs::Level::Info,
         Level::Warn => logs::Level::Warn,
         Level::Error => logs::Level::Error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{LONGEST_MESSAGE, parts};
-
-    #[test]
-    fn long_messages_are_split_between_characters_2_4() {
-        for (text, expected) in [
-            (String::new(), vec![0]),
-            ("x".repeat(LONGEST_MESSAGE), vec![LONGEST_MESSAGE]),
-            ("x".repeat(LONGEST_MESSAGE + 1), vec![LONGEST_MESSAGE, 1]),
-            // Three bytes each: 10,240 is not a multiple of three.
-            ("€".repeat(LONGEST_MESSAGE / 3 + 1), vec![LONGEST_MESSAGE - 1, 3]),
-        ] {
-            let found: Vec<&[u8]> = parts(text.as_bytes()).collect();
-            assert_eq!(found.iter().map(|part| part.len()).collect::<Vec<_>>(), expected);
-            assert!(found.iter().all(|part| std::str::from_utf8(part).is_ok()));
-        }
     }
 }

@@ -13,11 +13,11 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value as Json};
 use switchyard_model::{JsonMap, Level, State, TaskRun};
 use switchyard_plugin_api::{
-    CancelReason, Context, DynTask, DynamicRun, DynamicState, Error, ErrorKind, FailureReason, Outcome, Phase, Placement, TaskOutcome,
-    TaskRequest,
+    Attached, CancelReason, Context, DynTask, DynamicRun, DynamicState, Error, ErrorKind, FailureReason, Outcome, Phase, Placement,
+    TaskOutcome, TaskRequest,
 };
 use switchyard_store::workdir::WorkDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub use cancel::Cancel;
 pub use log::TaskLog;
@@ -29,6 +29,7 @@ use crate::{
     actor::Message,
     core::{Event, Part, RunIx, TaskEnd},
     engine::Shared,
+    recovery::Trace,
     script::Prepared,
 };
 
@@ -42,6 +43,23 @@ pub struct Attempt {
     timeout: Option<Duration>,
     log: TaskLog,
     cancel: Cancel,
+    /// An earlier host had begun it.
+    left: Option<Left>,
+}
+
+/// An attempt that an earlier host had begun.
+pub struct Left {
+    pub trace: Trace,
+    /// How long it has been running.
+    pub elapsed: Duration,
+}
+
+/// What an attempt leaves on this machine. It may go once the attempt's end is durable.
+#[derive(Default)]
+pub struct Leftovers {
+    directory: Option<(WorkDir, bool)>,
+    /// Names what its runner keeps of it; absent when nothing does.
+    pub key: Option<String>,
 }
 
 /// How the work ended, before its state is known.
@@ -59,15 +77,38 @@ impl Attempt {
         timeout: Option<Duration>,
         log: TaskLog,
     ) -> Self {
-        Self { shared, prepared, task, planned, timeout, log, cancel: Cancel::default() }
+        Self { shared, prepared, task, planned, timeout, log, cancel: Cancel::default(), left: None }
     }
 
     pub fn cancel(&self) -> Cancel {
         self.cancel.clone()
     }
 
+    /// The same attempt, which an earlier host had begun.
+    #[must_use]
+    pub fn left(mut self, left: Left) -> Self {
+        self.left = Some(left);
+        self
+    }
+
+    /// Whether the work can go on without the host.
+    pub fn outlives_host(&self) -> bool {
+        self.planned && self.prepared.runner_component.capabilities.reattach
+    }
+
     /// Runs to the end and reports it. Never dropped half-way.
-    pub async fn run(self, run: RunIx, outbox: mpsc::UnboundedSender<Message>) {
+    pub async fn run(mut self, run: RunIx, outbox: mpsc::UnboundedSender<Message>) {
+        let left = self.left.take();
+        if let Some(left) = &left
+            && let Some(ended) = self.take_up(left).await
+        {
+            let message = match ended {
+                Some((end, leftovers)) => Message::Ended { run, end, leftovers },
+                None => Message::Detached { run },
+            };
+            let _ = outbox.send(message);
+            return;
+        }
         // Remote systems have their own queues; what runs here shares the machine.
         let local = self.prepared.runner_component.capabilities.placement != Placement::Remote;
         let slots = Arc::clone(&self.shared.slots);
@@ -82,36 +123,130 @@ impl Attempt {
                 }
             }
         };
-        let _ = outbox.send(Message::Event(Event::Started { run }));
-        let end = if self.cancel.current().is_some() { TaskEnd::state(State::Killed) } else { self.work().await };
+        if !self.begun(run, &outbox).await {
+            let _ = outbox.send(Message::Detached { run });
+            return;
+        }
+        let ended = match self.cancel.current().map(|asked| asked.reason) {
+            Some(CancelReason::Detach) => None,
+            Some(_) => Some((TaskEnd::state(State::Killed), Leftovers::default())),
+            None => self.work().await,
+        };
         drop(slot);
-        let _ = outbox.send(Message::Event(Event::Ended { run, end }));
+        let _ = outbox.send(match ended {
+            Some((end, leftovers)) => Message::Ended { run, end, leftovers },
+            None => Message::Detached { run },
+        });
     }
 
-    async fn work(mut self) -> TaskEnd {
+    /// Tells that it begins. Nothing may begin that the journal does not know of; `false` when it cannot be told.
+    async fn begun(&self, run: RunIx, outbox: &mpsc::UnboundedSender<Message>) -> bool {
+        if !self.shared.durable {
+            return outbox.send(Message::Event(Event::Started { run })).is_ok();
+        }
+        let (durable, told) = oneshot::channel();
+        outbox.send(Message::Started { run, durable }).is_ok() && told.await.is_ok()
+    }
+
+    /// Looks for the work that an earlier host left. `None`: there is none, and it has to be submitted. `Some(None)`: it goes on
+    /// without this host too.
+    #[expect(clippy::option_option)]
+    async fn take_up(&mut self, left: &Left) -> Option<Option<(TaskEnd, Leftovers)>> {
+        let name = directory_name(&self.prepared);
+        let directory = self.shared.work_dirs.at(&name).ok()?;
+        let reattach = self.prepared.runner_component.capabilities.reattach;
+        let mut begun = !reattach;
+        if self.planned {
+            let key = self.prepared.request.task.key.clone();
+            let checkpoint = match self.shared.journal.checkpoint(&key).await {
+                Ok(bytes) => bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+                Err(error) => {
+                    tracing::error!(%key, %error, "the checkpoint of a task cannot be read");
+                    None
+                }
+            };
+            begun |= checkpoint.is_some();
+            let context = self.context(&directory, Some(left.trace.clone()));
+            let handle = Context::new(Arc::new(Shareable(Arc::clone(&context))));
+            let attach = self.prepared.runner.attach(self.prepared.request.clone(), checkpoint, handle);
+            let remaining = self.timeout.map(|timeout| timeout.saturating_sub(left.elapsed));
+            match self.timed(attach, remaining).await {
+                Ok(Attached::Gone) => context.abandon(),
+                Ok(Attached::Ended { outcome }) => {
+                    left.trace.found();
+                    return Some(self.finished(Finished::Script(Ok(outcome)), &context, &directory).await);
+                }
+                Err(error) => {
+                    left.trace.lost();
+                    return Some(self.finished(Finished::Script(Err(error)), &context, &directory).await);
+                }
+            }
+        }
+        if self.cancel.current().is_some_and(|asked| asked.reason == CancelReason::Kill) {
+            left.trace.lost();
+            return Some(Some((TaskEnd::state(State::Killed), self.leftovers(&directory, false, true))));
+        }
+        left.trace.submitted(begun);
+        if begun {
+            let why = if reattach { "its work is gone" } else { "its runner cannot find work again" };
+            self.log.message(Level::Warn, &format!("The host was restarted while this attempt ran, and {why}: it runs again"));
+        }
+        // What was staged for it may be half of what it needs.
+        if !self.prepared.request.files.shared
+            && directory.path().exists()
+            && let Err(error) = directory.remove()
+        {
+            tracing::warn!(path = %directory.path().display(), %error, "a working directory could not be removed");
+        }
+        None
+    }
+
+    async fn work(&mut self) -> Option<(TaskEnd, Leftovers)> {
         let directory = match staging::stage(&self.shared, &mut self.prepared, &self.log).await {
             Ok(directory) => directory,
             Err(error) => {
                 self.log.error(&error);
-                return failed(JsonMap::new());
+                return Some((failed(JsonMap::new()), Leftovers::default()));
             }
         };
-        let context = AttemptContext::new(Arc::clone(&self.shared), self.log.clone(), self.cancel.clone(), &self.prepared, &directory);
+        let context = self.context(&directory, None);
         let finished = self.follow(&context).await;
+        self.finished(finished, &context, &directory).await
+    }
+
+    fn context(&self, directory: &WorkDir, trace: Option<Trace>) -> Arc<AttemptContext> {
+        AttemptContext::new(Arc::clone(&self.shared), self.log.clone(), self.cancel.clone(), &self.prepared, directory, trace)
+    }
+
+    /// Takes what the work left; `None` when it goes on without the host.
+    async fn finished(&self, finished: Finished, context: &AttemptContext, directory: &WorkDir) -> Option<(TaskEnd, Leftovers)> {
+        let asked = self.cancel.current().map(|asked| asked.reason);
+        let stays = matches!(&finished, Finished::Script(Ok(outcome)) if outcome.detached);
+        if asked == Some(CancelReason::Detach)
+            && (stays || matches!(&finished, Finished::Script(Err(error)) if error.kind == ErrorKind::Cancelled))
+        {
+            context.abandon();
+            return None;
+        }
         // What ended by itself on this machine is gone; what was stopped, or runs elsewhere, may still be at work.
-        let clean = self.cancel.current().is_none() && matches!(&finished, Finished::Script(Ok(_)));
+        let clean = asked.is_none() && matches!(&finished, Finished::Script(Ok(_)));
         let mut capture = context.close();
         let metrics = std::mem::take(&mut capture.metrics);
-        let mut end = self.conclude(finished, capture, &directory).await;
+        let mut end = self.conclude(finished, capture, directory).await;
         // Whatever became of the task: what it measured was measured.
         end.metrics = metrics;
-        if !self.prepared.request.files.shared {
-            let path = directory.path().to_owned();
-            if let Err(error) = self.shared.work_dirs.release(&directory, clean) {
-                tracing::warn!(path = %path.display(), %error, "a working directory could not be removed");
-            }
+        let mut leftovers = self.leftovers(directory, clean, context.checkpointed());
+        if !self.shared.durable {
+            leftovers.release(&self.shared);
         }
-        end
+        Some((end, leftovers))
+    }
+
+    fn leftovers(&self, directory: &WorkDir, clean: bool, keyed: bool) -> Leftovers {
+        Leftovers {
+            directory: (!self.prepared.request.files.shared).then(|| (directory.clone(), clean)),
+            key: keyed.then(|| self.prepared.request.task.key.clone()),
+        }
     }
 
     /// Runs the work; asks it to end when its time is up.
@@ -132,11 +267,16 @@ impl Attempt {
                 Finished::Task(self.task.run(request, handle).await)
             }
         };
+        self.timed(work, self.timeout).await
+    }
+
+    /// Asks the work to end when its time is up.
+    async fn timed<T>(&self, work: impl Future<Output = T>, time: Option<Duration>) -> T {
         let mut work = std::pin::pin!(work);
-        let Some(timeout) = self.timeout else { return work.await };
+        let Some(time) = time else { return work.await };
         tokio::select! {
             finished = &mut work => finished,
-            () = tokio::time::sleep(timeout) => {
+            () = tokio::time::sleep(time) => {
                 self.cancel.request(CancelReason::Timeout, self.shared.grace);
                 work.await
             }
@@ -259,9 +399,24 @@ fn failed(outputs: JsonMap) -> TaskEnd {
 }
 
 /// `00:00:02.000`.
-pub fn clock(duration: Duration) -> String {
+fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!("{:02}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, duration.subsec_millis())
+}
+
+impl Leftovers {
+    /// Gives the directory back.
+    pub fn release(&mut self, shared: &Shared) {
+        if let Some((directory, clean)) = self.directory.take()
+            && let Err(error) = shared.work_dirs.release(&directory, clean)
+        {
+            tracing::warn!(path = %directory.path().display(), %error, "a working directory could not be removed");
+        }
+    }
+}
+
+fn directory_name(prepared: &Prepared) -> String {
+    prepared.request.files.working_dir.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
 }
 
 /// Names the working directory of an attempt.

@@ -63,6 +63,8 @@ pub(crate) async fn store(
     let failed = |error: storage::Error| Error::environment(error.code(), format!("the output file `{key}` cannot be stored: {error}"));
     let uri =
         StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, key).map_err(failed)?;
+    // A host that ends before this is in the journal leaves it to the next one, which has to find the files where they were.
+    let source = if shared.durable && source == Source::Move { Source::Link } else { source };
     shared.storage.put_captured(&uri, directory, file, source).await.map_err(failed)?;
     Ok(uri.to_string())
 }

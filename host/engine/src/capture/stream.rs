@@ -6,7 +6,7 @@ use switchyard_plugin_api::{
     script::{DEBUG_MARK, INFO_MARK},
 };
 
-use super::frame;
+use super::{Spot, frame};
 
 /// The longest line that can be a frame.
 pub(super) const LONGEST_FRAME: usize = 64 * 1024 * 1024;
@@ -66,7 +66,7 @@ impl Stream {
     }
 
     /// Takes the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(Part<'_>)) {
+    pub(super) fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(Part<'_>, u64)) {
         let mut rest = bytes;
         if !self.partial.is_empty() {
             match self.line_end(rest) {
@@ -86,13 +86,23 @@ impl Stream {
         }
     }
 
+    /// A stream that goes on after the first `taken` bytes, at this level, with a line of which the beginning was passed on or not.
+    pub(super) fn at(stream: LogStream, spot: Spot) -> Self {
+        Self { level: spot.level, inside: spot.inside, taken: spot.taken, ..Self::new(stream) }
+    }
+
+    /// Where it would have to go on.
+    pub(super) fn spot(&self) -> Spot {
+        Spot { taken: self.taken, level: self.level, inside: self.inside }
+    }
+
     /// The level of the text that comes next.
     pub(super) fn level(&self) -> Level {
         self.level
     }
 
     /// The stream has ended: a last line without an end is one.
-    pub(super) fn finish(&mut self, emit: &mut impl FnMut(Part<'_>)) {
+    pub(super) fn finish(&mut self, emit: &mut impl FnMut(Part<'_>, u64)) {
         if !self.partial.is_empty() {
             self.complete(emit);
         }
@@ -107,30 +117,31 @@ impl Stream {
     }
 
     /// `partial` is a whole line, or the end of one.
-    fn complete(&mut self, emit: &mut impl FnMut(Part<'_>)) {
+    fn complete(&mut self, emit: &mut impl FnMut(Part<'_>, u64)) {
         let line = std::mem::take(&mut self.partial);
         let special = if self.inside { None } else { self.special(&line[..content(&line)], self.taken) };
+        let end = self.taken + line.len() as u64;
         match special {
-            Some(Special::Frame(json)) => emit(Part::Frame(json)),
+            Some(Special::Frame(json)) => emit(Part::Frame(json), end),
             Some(Special::Mark(level)) => self.level = level,
-            None => emit(Part::Text(self.level, &line)),
+            None => emit(Part::Text(self.level, &line), end),
         }
         self.inside = false;
-        self.taken += line.len() as u64;
+        self.taken = end;
         self.partial = line;
         self.partial.clear();
         self.partial.shrink_to(SPARE);
     }
 
     /// `partial` has grown and its line goes on: passes on what is too long to be kept.
-    fn settle(&mut self, emit: &mut impl FnMut(Part<'_>)) {
+    fn settle(&mut self, emit: &mut impl FnMut(Part<'_>, u64)) {
         if self.keeps(&self.partial, !self.inside) {
             return;
         }
         let carriage = usize::from(self.partial.last() == Some(&b'\r'));
         let decided = self.partial.len() - carriage;
         if decided > 0 {
-            emit(Part::Text(self.level, &self.partial[..decided]));
+            emit(Part::Text(self.level, &self.partial[..decided]), self.taken + decided as u64);
             self.partial.drain(..decided);
             self.taken += decided as u64;
             self.partial.shrink_to(SPARE);
@@ -139,7 +150,7 @@ impl Stream {
     }
 
     /// Takes bytes of which the first one begins a line, or goes on with one that has been passed on.
-    fn lines(&mut self, bytes: &[u8], emit: &mut impl FnMut(Part<'_>)) {
+    fn lines(&mut self, bytes: &[u8], emit: &mut impl FnMut(Part<'_>, u64)) {
         let mut passed = 0;
         let mut from = 0;
         let (mut frame, mut mark) = (Hits::new(), Hits::new());
@@ -157,10 +168,10 @@ impl Stream {
             from = begin + length;
             let Some(special) = self.special(&line[..content(line)], self.taken + begin as u64) else { continue };
             if passed < begin {
-                emit(Part::Text(self.level, &bytes[passed..begin]));
+                emit(Part::Text(self.level, &bytes[passed..begin]), self.taken + begin as u64);
             }
             match special {
-                Special::Frame(json) => emit(Part::Frame(json)),
+                Special::Frame(json) => emit(Part::Frame(json), self.taken + from as u64),
                 Special::Mark(level) => self.level = level,
             }
             self.inside = false;
@@ -177,7 +188,7 @@ impl Stream {
         let begins_line = tail > 0 || !self.inside;
         let kept = if tail == rest.len() || self.keeps(&rest[tail..], begins_line) { tail } else { known.len() };
         if kept > 0 {
-            emit(Part::Text(self.level, &rest[..kept]));
+            emit(Part::Text(self.level, &rest[..kept]), self.taken + (passed + kept) as u64);
             self.inside = kept > tail;
         }
         self.partial.extend_from_slice(&rest[kept..]);

@@ -9,6 +9,7 @@ mod event;
 mod flowable;
 mod instance;
 mod program;
+mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -16,3 +17,4 @@ pub use dynamic::Part;
 pub use event::{Ask, Decision, Effect, Event, TaskEnd, TimerKind};
 pub use instance::{Instance, RunIx};
 pub use program::{Def, ListIx, Program, TaskIx};
+pub use replay::{Replayed, replay};

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::frame::Kind;
-use super::{ExecutionLog, Result, Source, Stream};
+use super::{ExecutionLog, Mark, Result, Source, Stream};
 
 /// Takes the output of one attempt. Share it freely: appends of one stream keep their order as long as one caller makes them.
 ///
@@ -36,6 +36,32 @@ impl LogWriter {
             self.open_line(stream).store(*last != b'\n', Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Like [`append`](Self::append), and says in the same write how far the attempt's streams had been taken with these bytes.
+    pub fn append_marked(&self, source: Source, time: i64, bytes: &[u8], mark: &Mark) -> Result<()> {
+        let Some(last) = bytes.last() else {
+            return Ok(());
+        };
+        let number = self.number(time)?;
+        self.log.append_marked(number, time, Kind::Bytes(source), bytes, &mark.encode())?;
+        if let Some(stream) = source.stream() {
+            self.open_line(stream).store(*last != b'\n', Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Says how far the streams were taken when that left nothing to append.
+    pub fn mark(&self, time: i64, mark: &Mark) -> Result<()> {
+        let number = self.number(time)?;
+        self.log.append(number, time, Kind::Settled, &mark.encode())
+    }
+
+    /// An earlier writer of this attempt left these streams in the middle of a line.
+    pub fn continues(&self, streams: &[Stream]) {
+        for stream in streams {
+            self.open_line(*stream).store(true, Ordering::Relaxed);
+        }
     }
 
     /// Both streams ended: a last line without an end is complete. Costs nothing when there is none.

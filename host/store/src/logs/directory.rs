@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::frame::Kind;
 use super::segment::Segment;
-use super::{Error, Follower, FrameReader, LineReader, LogWriter, Result};
+use super::{Error, Follower, FrameReader, LineReader, LogWriter, Marked, Result};
 
 /// The log directory. Clones share it.
 #[derive(Clone)]
@@ -162,6 +162,18 @@ impl ExecutionLog {
         self.write(|segment| segment.append(attempt, time, kind, bytes))?;
         self.0.written.notify_waiters();
         Ok(())
+    }
+
+    /// A mark and the bytes that it is about, in one system call.
+    pub(super) fn append_marked(&self, attempt: u32, time: i64, kind: Kind, bytes: &[u8], mark: &[u8]) -> Result<()> {
+        self.write(|segment| segment.append_marked(attempt, time, kind, bytes, mark))?;
+        self.0.written.notify_waiters();
+        Ok(())
+    }
+
+    /// How far the streams of an attempt had been taken when the host that took them ended; `None` when nothing is known.
+    pub fn marked(&self, attempt: &str) -> Result<Option<Marked>> {
+        Marked::read(self.frames()?, attempt)
     }
 
     fn write<T>(&self, write: impl FnOnce(&mut Segment) -> Result<T>) -> Result<T> {

@@ -57,6 +57,10 @@ pub(super) enum Kind {
     Bytes(Source),
     /// The attempt ended: a line without an end is complete now.
     End,
+    /// How far the attempt's streams had been taken, once the next frame of the attempt is whole.
+    Mark,
+    /// The same, from now on.
+    Settled,
 }
 
 impl Kind {
@@ -64,6 +68,8 @@ impl Kind {
         match self {
             Self::Attempt => 1,
             Self::End => 2,
+            Self::Mark => 5,
+            Self::Settled => 6,
             Self::Bytes(Source::Stdout) => 3,
             Self::Bytes(Source::Stderr) => 4,
             Self::Bytes(Source::Message(level)) => 16 + level as u8,
@@ -76,6 +82,8 @@ impl Kind {
             2 => Self::End,
             3 => Self::Bytes(Source::Stdout),
             4 => Self::Bytes(Source::Stderr),
+            5 => Self::Mark,
+            6 => Self::Settled,
             16 => Self::Bytes(Source::Message(Level::Trace)),
             17 => Self::Bytes(Source::Message(Level::Debug)),
             18 => Self::Bytes(Source::Message(Level::Info)),

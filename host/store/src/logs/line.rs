@@ -93,7 +93,7 @@ impl LineReader {
                 continue;
             }
             match found.header.kind {
-                Kind::Attempt => {}
+                Kind::Attempt | Kind::Mark | Kind::Settled => {}
                 Kind::End => {
                     for stderr in [false, true] {
                         self.complete(number, stderr);
@@ -145,7 +145,7 @@ impl LineReader {
             attempt: self.frames.attempt_name(found.header.attempt),
             source: match found.header.kind {
                 Kind::Bytes(source) => source,
-                Kind::Attempt | Kind::End => Source::Stdout,
+                Kind::Attempt | Kind::End | Kind::Mark | Kind::Settled => Source::Stdout,
             },
             time: found.header.time,
             text,

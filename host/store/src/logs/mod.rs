@@ -10,7 +10,7 @@ mod directory;
 mod error;
 mod frame;
 mod line;
-
+mod mark;
 mod segment;
 
 #[cfg(test)]
@@ -21,3 +21,4 @@ pub use directory::{ExecutionLog, Logs};
 pub use error::{Error, Result};
 pub use frame::{Frame, FrameReader, Level, Source, Stream};
 pub use line::{Follower, Line, LineReader};
+pub use mark::{Mark, Marked};

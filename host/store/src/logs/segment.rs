@@ -71,12 +71,23 @@ impl Segment {
         self.frames(attempt, time, kind, bytes)
     }
 
+    /// Writes a mark and the bytes that it is about. Longer bytes than one frame holds are marked at their last frame.
+    pub(super) fn append_marked(&mut self, attempt: u32, time: i64, kind: Kind, bytes: &[u8], mark: &[u8]) -> Result<()> {
+        self.open()?;
+        let (first, last) = bytes.split_at(bytes.len() - bytes.len().min(LONGEST));
+        if !first.is_empty() {
+            self.frames(attempt, time, kind, first)?;
+        }
+        let header = |kind, length: usize| Header { length: u32::try_from(length).unwrap_or(u32::MAX), attempt, time, kind }.encode();
+        self.write(&[&header(Kind::Mark, mark.len()), mark, &header(kind, last.len()), last])
+    }
+
     fn frames(&mut self, attempt: u32, time: i64, kind: Kind, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
         loop {
             let (piece, more) = rest.split_at(rest.len().min(LONGEST));
             let header = Header { length: u32::try_from(piece.len()).unwrap_or(u32::MAX), attempt, time, kind };
-            self.write(&header.encode(), piece)?;
+            self.write(&[&header.encode(), piece])?;
             if more.is_empty() {
                 return Ok(());
             }
@@ -84,16 +95,21 @@ impl Segment {
         }
     }
 
-    fn write(&mut self, header: &[u8], bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, pieces: &[&[u8]]) -> Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
         let length = self.length.unwrap_or_default();
         let magic: &[u8] = if length == 0 { &MAGIC } else { &[] };
-        let mut parts = [IoSlice::new(magic), IoSlice::new(header), IoSlice::new(bytes)];
-        match write_all(file, &mut parts) {
+        let mut parts = [IoSlice::new(magic); 5];
+        let mut written = magic.len();
+        for (part, piece) in parts[1..].iter_mut().zip(pieces) {
+            *part = IoSlice::new(piece);
+            written += piece.len();
+        }
+        match write_all(file, &mut parts[..=pieces.len()]) {
             Ok(()) => {
-                self.length = Some(length + (magic.len() + header.len() + bytes.len()) as u64);
+                self.length = Some(length + written as u64);
                 Ok(())
             }
             Err(error) => {

@@ -18,6 +18,11 @@ impl MaskStream {
         Self { patterns, held: Vec::new(), masked: 0 }
     }
 
+    /// Bytes that were taken and neither shown nor masked yet.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Takes the next piece; gives what can be shown of it and of what was held back.
     pub fn push<'a>(&mut self, piece: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(patterns) = self.patterns.clone() else {

@@ -139,7 +139,10 @@ async fn captured_files_are_stored() {
 
 #[test]
 fn a_url_without_support_is_refused() {
-    for url in ["ftp://host/x", "no url", "http://host/x"] {
+    for url in ["ftp://host/x", "no url", "s3://bucket/x"] {
+        if url.starts_with("s3") && cfg!(feature = "aws") {
+            continue;
+        }
         let error = Storage::at(url, []).err().unwrap();
         assert_eq!(error.code(), "storage::url", "{error}");
     }

@@ -39,6 +39,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
         data_dir: folder.into(),
         work_dir: Path::new(folder).join("work"),
         journal: journal == "on",
+        durable: false,
+        patience: std::time::Duration::from_secs(2),
         slots: 8,
         grace: Duration::from_secs(5),
         config: Arc::new(Config::default()),

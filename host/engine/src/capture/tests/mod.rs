@@ -8,7 +8,7 @@ use switchyard_plugin_api::{Event, Level, LogStream};
 
 use switchyard_store::masking::Masker;
 
-use super::{Capture, LogSink, stream::Stream};
+use super::{Capture, LogSink, Progress, stream::Stream};
 
 /// What a sink was told, with neighbouring texts of one level joined.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub enum Part {
 }
 
 impl LogSink for &mut Told {
-    fn append(&mut self, _: LogStream, level: Level, _: i64, bytes: &[u8]) {
+    fn append(&mut self, _: LogStream, level: Level, _: i64, bytes: &[u8], _: Progress) {
         assert!(!bytes.is_empty());
         self.calls += 1;
         // One character for each byte: nothing is lost and nothing joined.
