@@ -55,7 +55,9 @@ impl Left {
                     })?)
                 }
                 other => {
-                    return Err(damaged(format!("record {place} is of the unknown kind `{other}`; a newer Switchyard may have written it")));
+                    return Err(damaged(format!(
+                        "record {place} is of the unknown kind `{other}`; a newer Switchyard may have written it"
+                    )));
                 }
             }
         }
