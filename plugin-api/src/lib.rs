@@ -62,6 +62,8 @@ mod request;
 mod runner;
 pub mod script;
 mod task;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod value;
 
 pub use capabilities::{Capabilities, FileStrategy, Image, LogStreams, Placement};

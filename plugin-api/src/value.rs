@@ -32,7 +32,12 @@ pub(crate) fn decode<T: DeserializeOwned>(type_name: &str, properties: &Value) -
             without_type = Value::Object(Default::default());
             &without_type
         }
-        other => other,
+        map @ Value::Object(_) => map,
+        // Serde would read a list as the values of the fields in their order.
+        other => {
+            let message = format!("{type_name}: expected a map of properties, found {other}");
+            return Err(Error::user("flow::invalid_property", message));
+        }
     };
     T::deserialize(properties).map_err(|e| Error::user("flow::invalid_property", format!("{type_name}: {e}")))
 }
@@ -168,6 +173,25 @@ impl JsonSchema for ByteSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn properties_are_a_map() {
+        #[derive(Debug, serde::Deserialize)]
+        struct One {
+            #[serde(default)]
+            a: u32,
+        }
+        for (properties, expected) in [
+            (serde_json::json!({"type": "x", "a": 7}), Some(7)),
+            (serde_json::json!({}), Some(0)),
+            (Value::Null, Some(0)),
+            (serde_json::json!([7]), None),
+            (serde_json::json!(7), None),
+            (serde_json::json!("a"), None),
+        ] {
+            assert_eq!(decode::<One>("x", &properties).ok().map(|one| one.a), expected, "{properties}");
+        }
+    }
 
     #[test]
     fn durations() {

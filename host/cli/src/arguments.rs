@@ -62,6 +62,9 @@ pub enum Command {
     Schema(Schema),
     Expr(Expr),
     Completions(Completions),
+    /// Checks behaviours of a plugin, as standard input asks
+    #[command(name = "__conformance", hide = true)]
+    Conformance,
     /// Loads a library in a throw-away process and prints its manifest
     #[command(name = "__preflight", hide = true)]
     Preflight {
@@ -175,6 +178,10 @@ pub enum Plugins {
         #[arg(value_name = "PLUGIN")]
         plugin: String,
     },
+    New(NewPlugin),
+    Test(TestPlugin),
+    Diff(DiffPlugins),
+    Docs(PluginDocs),
     /// Take a file through every check that the host makes before it loads a plugin
     Check {
         file: PathBuf,
@@ -182,6 +189,109 @@ pub enum Plugins {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Write a crate for a task runner of your own
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard plugins new greeter
+  switchyard plugins new greeter --type com.example.runner.Greeter --api ../switchyard/plugin-api")]
+pub struct NewPlugin {
+    /// Short name of the plugin: lower-case letters, digits and hyphens
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where the crate is written [usual: `NAME` in the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Type name that flows use [usual: `org.example.runner.NAME`]
+    #[arg(long = "type", value_name = "TYPE")]
+    pub type_name: Option<String>,
+    /// The plugin API that it is built against: the path of its sources, a version in the registry, or `bundled` for a copy of the
+    /// sources of this host, written beside the crate
+    #[arg(long, value_name = "PATH|VERSION|bundled", default_value = "bundled")]
+    pub api: String,
+}
+
+/// Run the conformance kit on a finished plugin, in processes of its own
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard plugins test libswitchyard_plugin_greeter.so
+  switchyard plugins test libswitchyard_plugin_docker.so --image busybox --report docker.md
+  switchyard plugins test libx.so --properties cluster.yaml --skip logs.flood=the_network_is_slow
+
+Exit code 1 when a behaviour is missing.")]
+pub struct TestPlugin {
+    /// The library; not needed with `--list`
+    #[arg(value_name = "FILE", required_unless_present = "list")]
+    pub file: Option<PathBuf>,
+    /// The runner's properties for running a shell command, without `type`
+    #[arg(long, value_name = "FILE.yaml")]
+    pub properties: Option<PathBuf>,
+    /// The task's `containerImage`, for runners that need one; it has to hold a shell
+    #[arg(long)]
+    pub image: Option<String>,
+    /// Only this task runner of the plugin
+    #[arg(long = "type", value_name = "TYPE")]
+    pub type_name: Option<String>,
+    /// Only these behaviours, or groups of them
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Leave a behaviour out, and say why
+    #[arg(long, value_name = "NAME=REASON")]
+    pub skip: Vec<String>,
+    /// Bytes of output that `logs.flood` writes
+    #[arg(long, value_name = "BYTES", default_value_t = 100 << 20)]
+    pub flood: u64,
+    /// Seconds that one run may take before it counts as hung
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub patience: u64,
+    /// Where the report goes; Markdown or JSON by its ending [usual: `FILE.conformance.json` and `.md` beside the library]
+    #[arg(long, value_name = "FILE.md|FILE.json")]
+    pub report: Vec<PathBuf>,
+    /// Write no report
+    #[arg(long, conflicts_with = "report")]
+    pub no_report: bool,
+    /// Print the report as one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// List the behaviours
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Say what changes for flows between two builds of a plugin, and which version that asks for
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code 0 when the new version number says enough and every flow stays valid, else 1.")]
+pub struct DiffPlugins {
+    /// The library that is installed
+    #[arg(value_name = "OLD.so")]
+    pub old: PathBuf,
+    /// The library that shall replace it
+    #[arg(value_name = "NEW.so")]
+    pub new: PathBuf,
+    /// Flows, or directories of flows, that are checked with both
+    #[arg(long, value_name = "FILE|DIR")]
+    pub flows: Vec<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Write a reference of everything that is loaded, as pages that need no network
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  switchyard plugins docs --out reference && xdg-open reference/index.html")]
+pub struct PluginDocs {
+    /// Where the pages go; made when absent
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Only what plugins bring, without the host's own tasks and triggers
+    #[arg(long)]
+    pub plugins_only: bool,
 }
 
 /// Print the JSON Schema of flows, made of all loaded components

@@ -28,9 +28,7 @@ impl Host {
     pub fn open(globals: &Globals) -> Result<Self, Failure> {
         let mut sources = Sources::new();
         let config = configuration(globals, &mut sources)?;
-        let program = env::current_exe().map_or_else(|_| OsString::from("switchyard"), PathBuf::into_os_string);
-        let mut options = Options::new(place::cache().join("plugins"), vec![program.clone(), "__preflight".into()]);
-        options.process = vec![program, "__plugin".into()];
+        let mut options = registry_options();
         options.isolation = config.isolation.clone();
         options.directories = place::plugin_directories(&globals.plugins, &config.plugin_directories);
         let registry = Registry::open(options, vec![switchyard_engine::built_in()]);
@@ -56,6 +54,14 @@ impl Host {
     pub fn failure(self, violations: Violations) -> Failure {
         Failure::findings(violations, self.sources)
     }
+}
+
+/// How plugins are checked, without directories.
+pub fn registry_options() -> Options {
+    let program = env::current_exe().map_or_else(|_| OsString::from("switchyard"), PathBuf::into_os_string);
+    let mut options = Options::new(place::cache().join("plugins"), vec![program.clone(), "__preflight".into()]);
+    options.process = vec![program, "__plugin".into()];
+    options
 }
 
 fn configuration(globals: &Globals, sources: &mut Sources) -> Result<Config, Failure> {

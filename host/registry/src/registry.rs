@@ -7,7 +7,7 @@ use std::{
 };
 
 use switchyard_model::suggestion;
-use switchyard_plugin_api::{Component, ComponentKind, DynTask, DynTaskRunner, PluginSet};
+use switchyard_plugin_api::{Component, ComponentKind, DynTask, DynTaskRunner, Manifest, PluginSet};
 
 use crate::{
     catalog::{Catalog, Claim, Place},
@@ -17,6 +17,7 @@ use crate::{
     plugin::Plugin,
     pool::Pool,
     quarantine::{Entry, Quarantine},
+    refusal::Refusal,
     scan::{self, Scan},
     schema::Properties,
     status::{State, Status, write_note},
@@ -133,6 +134,11 @@ impl Registry {
     /// Ends a plugin's quarantine: from the next start it runs where it is configured to. `false` when there was none.
     pub fn release(&self, plugin: &str) -> std::io::Result<bool> {
         self.0.quarantine.release(plugin)
+    }
+
+    /// What a file says about itself, or why it would be refused. The file need not be in one of the directories.
+    pub fn manifest(&self, file: &Path) -> Result<Manifest, Refusal> {
+        scan::manifest(&self.0.options, file)
     }
 
     /// Compiles a component's schema at its first use.

@@ -113,6 +113,12 @@ pub(crate) fn check(options: &Options, path: &Path) -> Vec<Gate> {
     }
 }
 
+/// What a file says about itself, when it passes every gate.
+pub(crate) fn manifest(options: &Options, path: &Path) -> Result<Manifest, Refusal> {
+    let cache = Cache::open(&options.cache_dir, options.trust)?;
+    Inspector { options, cache: &cache }.inspect(path, false).result
+}
+
 fn list(directory: &Directory, options: &Options) -> Result<Vec<PathBuf>, Refusal> {
     let metadata = match fs::metadata(&directory.path) {
         Ok(metadata) if metadata.is_dir() => metadata,

@@ -27,6 +27,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Expr(command) => expr::run(command),
         Command::Completions(command) => completions::run(command),
         Command::Run(command) => run::run(globals, command),
+        Command::Conformance => plugins::conformance(),
         Command::Preflight { .. } | Command::Plugin { .. } => Ok(Exit::Success),
     }
 }

@@ -40,7 +40,7 @@ pub fn run(globals: &Globals, command: &Validate) -> Result<Exit, Failure> {
 }
 
 /// The files themselves, and the flows in the directories, sorted.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {

@@ -1,10 +1,16 @@
 //! `switchyard plugins`.
 
 mod check;
+mod diff;
+mod docs;
 mod list;
+mod new;
 pub(super) mod property;
 mod release;
 mod show;
+mod test;
+
+pub use test::child as conformance;
 
 use crate::{
     arguments::{Globals, Plugins},
@@ -14,11 +20,18 @@ use crate::{
 };
 
 pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
+    if let Plugins::New(command) = command {
+        return new::run(command);
+    }
     let host = Host::open(globals)?;
     match command {
         Plugins::List { json, all } => list::run(globals, &host, *json, *all),
         Plugins::Show { type_name, json } => show::run(globals, &host, type_name, *json),
         Plugins::Release { plugin } => release::run(&host, plugin),
         Plugins::Check { file, json } => check::run(globals, &host, file, *json),
+        Plugins::Test(command) => test::run(globals, &host, command),
+        Plugins::Diff(command) => diff::run(globals, &host, command),
+        Plugins::Docs(command) => docs::run(&host, command),
+        Plugins::New(_) => Ok(Exit::Success),
     }
 }

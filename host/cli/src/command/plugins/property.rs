@@ -16,6 +16,16 @@ pub struct Property {
     pub default: Option<String>,
     /// Its first paragraph.
     pub description: String,
+    /// All that is said about it, as Markdown.
+    pub text: String,
+    /// Values that are allowed, and what they mean.
+    pub choices: Vec<(String, String)>,
+    /// Values that somebody may write.
+    pub samples: Vec<String>,
+    /// Such as `at least 0, at most 19`.
+    pub limits: String,
+    pub deprecated: bool,
+    pub secret: bool,
 }
 
 /// All properties, nested ones after their parent.
@@ -38,6 +48,12 @@ fn collect(root: &Value, schema: &Value, prefix: &str, depth: usize, found: &mut
             required: required.contains(&name.as_str()),
             default: outer.get("default").filter(|default| !default.is_null()).map(Value::to_string),
             description: paragraph(text("description").or_else(|| text("title")).unwrap_or_default()),
+            text: text("description").or_else(|| text("title")).unwrap_or_default().to_owned(),
+            choices: choices(root, inner),
+            samples: samples(outer, inner),
+            limits: limits(inner),
+            deprecated: outer.get("deprecated") == Some(&Value::Bool(true)),
+            secret: outer.get("x-secret") == Some(&Value::Bool(true)),
             name: name_here.clone(),
         });
         collect(root, inner, &format!("{name_here}."), depth - 1, found);
@@ -97,6 +113,46 @@ fn named(root: &Value, schema: &Value, name: &str) -> String {
         ("object", ..) => "map".to_owned(),
         (name, ..) => name.to_owned(),
     }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn choices(root: &Value, schema: &Value) -> Vec<(String, String)> {
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return values.iter().filter(|value| !value.is_null()).map(|value| (plain(value), String::new())).collect();
+    }
+    let branches = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
+    let known = branches.into_iter().flatten().map(|branch| resolve(root, branch)).filter_map(|branch| {
+        let text = branch.get("description").and_then(Value::as_str).unwrap_or_default();
+        Some((plain(branch.get("const")?), paragraph(text)))
+    });
+    known.collect()
+}
+
+fn samples(outer: &Value, inner: &Value) -> Vec<String> {
+    let list = outer.get("examples").or_else(|| inner.get("examples")).and_then(Value::as_array);
+    list.into_iter().flatten().map(plain).collect()
+}
+
+fn limits(schema: &Value) -> String {
+    let known = [
+        ("minimum", "at least"),
+        ("exclusiveMinimum", "more than"),
+        ("maximum", "at most"),
+        ("exclusiveMaximum", "less than"),
+        ("minItems", "entries, at least"),
+        ("maxItems", "entries, at most"),
+        ("minLength", "characters, at least"),
+        ("maxLength", "characters, at most"),
+    ];
+    let said = known.iter().filter_map(|(key, words)| Some(format!("{words} {}", schema.get(key).filter(|limit| !limit.is_null())?)));
+    let mut text = said.collect::<Vec<_>>().join(", ");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 /// The first paragraph in one line.

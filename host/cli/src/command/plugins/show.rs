@@ -6,7 +6,7 @@ use switchyard_model::{
     schema,
     type_name::former_types,
 };
-use switchyard_plugin_api::{Component, Example};
+use switchyard_plugin_api::{Capabilities, Component, ComponentKind, Example, FileStrategy, Image, Placement};
 
 use super::property;
 use crate::{
@@ -35,21 +35,24 @@ pub fn run(globals: &Globals, host: &Host, type_name: &str, json: bool) -> Resul
 }
 
 /// A component of a plugin or one of the host's own types, alike for the reader.
-struct Subject {
-    type_name: String,
-    kind: &'static str,
-    title: String,
-    docs: String,
-    origin: String,
-    aliases: Vec<String>,
-    deprecated: Option<String>,
-    schema: Value,
-    outputs: Vec<(String, String, String)>,
-    examples: Vec<Example>,
+pub struct Subject {
+    pub type_name: String,
+    pub kind: &'static str,
+    pub title: String,
+    pub docs: String,
+    pub origin: String,
+    pub aliases: Vec<String>,
+    pub deprecated: Option<String>,
+    pub icon: Option<String>,
+    /// What a runner promises, in words.
+    pub abilities: Vec<(&'static str, String)>,
+    pub schema: Value,
+    pub outputs: Vec<(String, String, String)>,
+    pub examples: Vec<Example>,
 }
 
 impl Subject {
-    fn of_component(component: &Component, host: &Host) -> Self {
+    pub fn of_component(component: &Component, host: &Host) -> Self {
         let row =
             host.registry.plugins().into_iter().find(|row| row.type_name.as_deref() == Some(&component.type_name) && row.state.is_usable());
         let origin = row.map(|row| {
@@ -66,13 +69,15 @@ impl Subject {
             origin: origin.unwrap_or_default(),
             aliases: description.aliases,
             deprecated: description.deprecated,
+            icon: description.icon,
+            abilities: if component.kind == ComponentKind::TaskRunner { abilities(&component.capabilities) } else { Vec::new() },
             schema: component.schema.clone(),
             outputs: outputs.into_iter().map(|output| (output.name, output.kind, output.description)).collect(),
             examples: description.examples,
         }
     }
 
-    fn of_spec(spec: &TypeSpec) -> Self {
+    pub fn of_spec(spec: &TypeSpec) -> Self {
         Self {
             type_name: spec.name.to_owned(),
             kind: if catalog::triggers().any(|trigger| trigger.name == spec.name) { "trigger" } else { "task" },
@@ -81,6 +86,8 @@ impl Subject {
             origin: format!("core {}", env!("CARGO_PKG_VERSION")),
             aliases: former_types(spec.name).into_iter().map(str::to_owned).collect(),
             deprecated: spec.deprecated.map(str::to_owned),
+            icon: None,
+            abilities: Vec::new(),
             schema: schema::of_type(spec),
             outputs: spec.outputs.iter().map(|(name, doc)| ((*name).to_owned(), String::new(), (*doc).to_owned())).collect(),
             examples: Vec::new(),
@@ -134,6 +141,36 @@ impl Subject {
         }
         if table.is_empty() { "\nIt has no properties of its own.\n".to_owned() } else { section(palette, "Properties", &table) }
     }
+}
+
+fn abilities(of: &Capabilities) -> Vec<(&'static str, String)> {
+    let runs = match of.placement {
+        Placement::Local => "on the host's machine",
+        Placement::Container => "in a container",
+        Placement::Remote => "on another system",
+    };
+    let image = match of.image {
+        Image::Ignored => "not used",
+        Image::Required => "required",
+    };
+    let files: Vec<&str> = of
+        .file_strategies
+        .iter()
+        .map(|strategy| match strategy {
+            FileStrategy::Shared => "the command sees the host's directory",
+            FileStrategy::Copied => "copied in and out",
+            FileStrategy::Bucket => "through a bucket",
+        })
+        .collect();
+    let yes = |able: bool, words: &str| if able { words.to_owned() } else { "no".to_owned() };
+    vec![
+        ("Runs", runs.to_owned()),
+        ("Image", image.to_owned()),
+        ("Files", if files.is_empty() { "none".to_owned() } else { files.join("; ") }),
+        ("Found again after a restart", yes(of.reattach, "yes")),
+        ("When killed", if of.graceful_stop { "a signal, then the grace period".to_owned() } else { "ends at once".to_owned() }),
+        ("Limits of CPU and memory", yes(of.limits, "enforced")),
+    ]
 }
 
 fn section(palette: Palette, title: &str, table: &Table) -> String {
