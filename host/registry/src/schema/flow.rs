@@ -28,6 +28,11 @@ fn convert(component: &Component) -> schema::Component {
     }
     let mut schema = component.schema.clone();
     accept_templates(&mut schema);
+    if let Some(map) = schema.as_object_mut() {
+        // The schema's own title is the name of a struct, and editors show it.
+        let last = component.type_name.rsplit('.').next().unwrap_or_default();
+        map.insert("title".to_owned(), last.into());
+    }
     if let (Some(map), Some(instead)) = (schema.as_object_mut(), &component.description.deprecated) {
         map.insert("deprecated".to_owned(), true.into());
         map.insert("deprecationMessage".to_owned(), instead.as_str().into());

@@ -8,6 +8,7 @@ mod compilers;
 mod conflicts;
 mod crimes;
 mod files;
+mod frozen;
 mod host;
 mod isolation;
 mod load;
