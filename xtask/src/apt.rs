@@ -21,7 +21,15 @@ pub const FOR_TESTS: &[Need] = &[
     Need { command: "dockerd", package: "docker.io" },
     Need { command: "iptables", package: "iptables" },
     Need { command: "busybox", package: "busybox-static" },
+    Need { command: "openssl", package: "openssl" },
     Need { command: "docker-registry", package: "docker-registry" },
+];
+
+/// What the tests with `podman_` in their name need besides.
+pub const FOR_PODMAN: &[Need] = &[
+    Need { command: "podman", package: "podman" },
+    Need { command: "runc", package: "runc" },
+    Need { command: "catatonit", package: "catatonit" },
 ];
 
 /// Installs the packages of the commands that are missing. A machine without apt is told what to install instead.

@@ -12,6 +12,21 @@ use crate::{
 
 pub const NAME: &str = "busybox:switchyard-test";
 
+/// Copies the image from the engine that has it to another one, under the very same name.
+pub fn import_to(workspace: &Workspace, host: &str, engine: Option<&str>) -> Result<()> {
+    let full = format!("docker.io/library/{NAME}");
+    if docker(Some(host)).args(["image", "inspect", &full]).succeeds() {
+        return Ok(());
+    }
+    let file = workspace.cache.join("image.tar");
+    let path = file.display().to_string();
+    docker(engine).args(["save", "-o", &path, NAME]).run()?;
+    docker(Some(host)).args(["load", "-i", &path]).output(Stdio::null(), Stdio::inherit()).run()?;
+    // What has no registry gets another one there.
+    let _ = docker(Some(host)).args(["tag", &format!("localhost/{NAME}"), &full]).succeeds();
+    fs::remove_file(&file).map_err(|error| Failure::file("remove", &file, &error))
+}
+
 pub fn import(workspace: &Workspace, host: Option<&str>) -> Result<()> {
     if docker(host).args(["image", "inspect", NAME]).succeeds() {
         return Ok(());

@@ -10,6 +10,7 @@ mod engine;
 mod failure;
 mod image;
 mod lint;
+mod podman;
 mod program;
 mod step;
 mod test;

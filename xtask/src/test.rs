@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, with everything it needs.
 //!
-//! A test that needs a container engine has `docker_` in its name, one that needs the other compilers `compilers_`. Without the
+//! A test that needs a container engine has `docker_` in its name, one that needs Podman `podman_`, one that needs the other
+//! compilers `compilers_`. Without the
 //! system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
 
 use std::{env, path::PathBuf};
@@ -10,6 +11,7 @@ use crate::{
     engine::Engine,
     failure::{Failure, Result},
     image,
+    podman::Podman,
     program::Program,
     step::{note, step, warning},
     tool::NEXTEST,
@@ -35,6 +37,12 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 
     let mut engine = None;
     or_gap("docker_", apt::install(apt::FOR_TESTS).and_then(|()| container_engine(workspace).map(|found| engine = Some(found))))?;
+    let mut podman = None;
+    let engines = engine.as_ref().and_then(|engine: &Engine| engine.host.clone());
+    or_gap(
+        "podman_",
+        apt::install(apt::FOR_PODMAN).and_then(|()| Podman::start(workspace, engines.as_deref()).map(|found| podman = Some(found))),
+    )?;
     let mut rustcs = Vec::new();
     or_gap("compilers_", compilers::unpack(workspace).map(|found| rustcs = found))?;
     NEXTEST.program(workspace)?;
@@ -51,7 +59,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         if !filter.is_empty() {
             program = program.args(["--filterset", &filter]);
         }
-        with_systems(program, engine.as_ref(), &rustcs)?.args(arguments).run()
+        with_systems(program, engine.as_ref(), podman.as_ref(), &rustcs)?.args(arguments).run()
     });
     let documented = step("run the examples in plugin-api's documentation", || {
         Program::cargo().args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api"]).folder(&workspace.root).run()
@@ -69,10 +77,13 @@ fn container_engine(workspace: &Workspace) -> Result<Engine> {
     Ok(engine)
 }
 
-fn with_systems(program: Program, engine: Option<&Engine>, rustcs: &[PathBuf]) -> Result<Program> {
+fn with_systems(program: Program, engine: Option<&Engine>, podman: Option<&Podman>, rustcs: &[PathBuf]) -> Result<Program> {
     let mut program = program;
     if let Some(host) = engine.and_then(|engine| engine.host.as_deref()) {
         program = program.env("DOCKER_HOST", host);
+    }
+    if let Some(podman) = podman {
+        program = program.env("SWITCHYARD_PODMAN", &podman.host);
     }
     if !rustcs.is_empty() {
         let list = env::join_paths(rustcs)

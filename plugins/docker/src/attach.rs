@@ -1,11 +1,8 @@
 //! After a restart of the host: finding the container of an attempt, and going on where the host stopped.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use bollard::{
-    models::{ContainerInspectResponse, ContainerStateStatusEnum as Status},
-    query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder},
-};
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum as Status};
 use serde_json::Value;
 use switchyard_plugin_api::{Attached, prelude::*};
 
@@ -66,9 +63,7 @@ async fn candidates(engine: &Engine, key: &str, checkpoint: Option<&Checkpoint>)
     {
         return Ok(vec![found]);
     }
-    let filters = HashMap::from([("label", vec![format!("{KEY_LABEL}={key}")])]);
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-    let listed = engine.docker.list_containers(Some(options)).await.map_err(|e| engine.failure("looking for the task's container", e))?;
+    let listed = engine.list(format!("{KEY_LABEL}={key}")).await.map_err(|e| engine.failure("looking for the task's container", e))?;
     let mut found = Vec::new();
     for id in listed.into_iter().filter_map(|summary| summary.id) {
         found.extend(inspect(engine, &id).await?);
@@ -78,7 +73,7 @@ async fn candidates(engine: &Engine, key: &str, checkpoint: Option<&Checkpoint>)
 }
 
 async fn inspect(engine: &Engine, id: &str) -> Result<Option<ContainerInspectResponse>, Failure> {
-    match engine.docker.inspect_container(id, None::<InspectContainerOptions>).await {
+    match engine.inspect(id).await {
         Ok(found) => Ok(Some(found)),
         Err(error) if status(&error) == Some(404) => {
             tracing::debug!(container = id, error = chain(&error), "the container is gone");

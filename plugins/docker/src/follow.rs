@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use bollard::{
     errors::Error as EngineError,
     models::ContainerInspectResponse,
-    query_parameters::{InspectContainerOptions, KillContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptionsBuilder},
+    query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptionsBuilder},
 };
 use futures_util::StreamExt;
 use switchyard_plugin_api::{CancelReason, Cancellation, prelude::*};
@@ -209,7 +209,7 @@ impl Following<'_> {
         while Instant::now() < deadline {
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
-            match self.engine.docker.inspect_container(self.container, None::<InspectContainerOptions>).await {
+            match self.engine.inspect(self.container).await {
                 Ok(_) => return Ok(()),
                 Err(error) if status(&error) == Some(404) => return Err(self.vanished()),
                 Err(error) => last = error,
@@ -219,7 +219,7 @@ impl Following<'_> {
     }
 
     async fn inspect(&self) -> Result<ContainerInspectResponse, Failure> {
-        match self.engine.docker.inspect_container(self.container, None::<InspectContainerOptions>).await {
+        match self.engine.inspect(self.container).await {
             Ok(found) => Ok(found),
             Err(error) if status(&error) == Some(404) => Err(self.vanished()),
             Err(error) => Err(self.engine.failure("reading the container's exit code", error)),

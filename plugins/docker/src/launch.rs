@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use bollard::{
-    errors::Error as EngineError,
-    query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions},
-};
+use bollard::{errors::Error as EngineError, query_parameters::CreateContainerOptionsBuilder};
 use switchyard_plugin_api::{Progress, prelude::*};
 
 use crate::{
@@ -48,6 +45,8 @@ enum Created {
     Container(String),
     NoImage,
     NameTaken,
+    /// The engine has no init program; it will not be asked for again.
+    NoInit,
 }
 
 impl Launch<'_> {
@@ -91,11 +90,12 @@ impl Launch<'_> {
 
     /// Creates the container; none when the image is missing.
     async fn settled(&self) -> Result<Option<Launched>, Failure> {
-        // Twice: after a left-over was removed its name is free.
-        for _ in 0..2 {
+        // After a left-over was removed its name is free; without an init program a second request asks for none.
+        for _ in 0..3 {
             match self.request().await? {
                 Created::Container(id) => return Ok(Some(Launched::Created(id))),
                 Created::NoImage => return Ok(None),
+                Created::NoInit => {}
                 Created::NameTaken => {
                     if let Some(id) = self.left_over().await? {
                         return Ok(Some(Launched::Running(id)));
@@ -123,8 +123,14 @@ impl Launch<'_> {
                 }
                 Ok(Created::Container(created.id))
             }
-            Err(error) if status(&error) == Some(409) => Ok(Created::NameTaken),
+            Err(error) if is_taken_name(&error) => Ok(Created::NameTaken),
             Err(error) if is_missing_image(&error) => Ok(Created::NoImage),
+            // Podman looks for its init program here, Docker at the start.
+            Err(error) if refusal::is_lack_of_init(&error) && !self.engine.lacks_init() => {
+                self.engine.note_lack_of_init();
+                self.context.message(Level::Debug, "the engine has no init program: the command runs without one");
+                Ok(Created::NoInit)
+            }
             Err(error) => Err(refusal::of_create(self.engine, blueprint, error)),
         }
     }
@@ -132,7 +138,7 @@ impl Launch<'_> {
     /// The container that has our name: its id when it runs for our key, none when it was removed.
     async fn left_over(&self) -> Result<Option<String>, Failure> {
         let name = &self.blueprint.name;
-        let found = match self.engine.docker.inspect_container(name, None::<InspectContainerOptions>).await {
+        let found = match self.engine.inspect(name).await {
             Ok(found) => found,
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(self.engine.failure("looking at the container of an earlier run", error)),
@@ -182,6 +188,17 @@ impl Launch<'_> {
     fn report(&self, image: &str, state: &State) {
         let total = (state.total > 0).then_some(state.total);
         self.context.progress(Progress { done: state.done, total, unit: "B".to_owned(), message: image.to_owned() });
+    }
+}
+
+/// Podman says so as an internal error.
+fn is_taken_name(error: &EngineError) -> bool {
+    match error {
+        EngineError::DockerResponseServerError { status_code: 409, .. } => true,
+        EngineError::DockerResponseServerError { message, .. } => {
+            message.contains("container name") && message.contains("is already in use")
+        }
+        _ => false,
     }
 }
 

@@ -35,8 +35,11 @@ pub fn of(found: &ContainerInspectResponse, cancellation: Option<Cancellation>) 
     }
     if exit_code == 128 + SIGKILL {
         outcome.signal = Some(SIGKILL);
-        let message =
-            "killed (SIGKILL) by something else than this host: by a command, or by the kernel for want of memory on the engine's machine";
+        let limit = found.host_config.as_ref().and_then(memory_limit);
+        let limit = limit.map(|limit| format!(" (its own limit is {limit}, memory.memory)")).unwrap_or_default();
+        let message = format!(
+            "killed (SIGKILL) by something else than this host: by a command, or by the kernel for want of memory on the engine's machine{limit}"
+        );
         return outcome.because(FailureReason::KilledOutside, message);
     }
     if let Some(error) = state.error.filter(|e| !e.is_empty()) {

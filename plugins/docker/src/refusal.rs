@@ -24,14 +24,20 @@ pub fn of_create(engine: &Engine, blueprint: &Blueprint, error: EngineError) -> 
     known(blueprint, message).unwrap_or_else(|| engine.failure("creating the container", error))
 }
 
+/// Whether the engine misses its own init program.
+pub fn is_lack_of_init(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { message, .. }
+        if message.contains("docker-init") || message.contains("container-init binary"))
+}
+
 /// Names the reason for a refused start.
 pub fn of_start(engine: &Engine, blueprint: &Blueprint, error: EngineError) -> NotStarted {
+    if is_lack_of_init(&error) {
+        return NotStarted::NoInit;
+    }
     let EngineError::DockerResponseServerError { message, .. } = &error else {
         return NotStarted::Failed(engine.failure("starting the container", error));
     };
-    if message.contains("docker-init") || message.contains("container-init binary") {
-        return NotStarted::NoInit;
-    }
     if let Some(failure) = known(blueprint, message) {
         return NotStarted::Failed(failure);
     }

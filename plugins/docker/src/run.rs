@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions};
+use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, StartContainerOptions};
 use futures_util::TryStreamExt;
 use switchyard_plugin_api::{CancelReason, Progress, prelude::*};
 
@@ -142,27 +142,42 @@ impl Run {
     async fn start(&self, id: &str, blueprint: &Blueprint, with_volume: bool) -> Result<Started, Failure> {
         let docker = &self.engine.docker;
         let checkpoint = Checkpoint { container_id: id.to_owned(), position: Position::default() };
-        let ((), prepared, attached) =
-            tokio::join!(checkpoint.save(&self.context), self.prepare(id, with_volume), logs::attach(docker, id));
-        prepared?;
-        let output = attached.map_err(|e| self.engine.failure("attaching to the container", e))?;
+        let attached = if self.engine.podman {
+            // Podman prepares the container to attach to it: files have to be there before, and what is wrong is told here.
+            let ((), prepared) = tokio::join!(checkpoint.save(&self.context), self.prepare(id, with_volume));
+            prepared?;
+            logs::attach(docker, id).await
+        } else {
+            let ((), prepared, attached) =
+                tokio::join!(checkpoint.save(&self.context), self.prepare(id, with_volume), logs::attach(docker, id));
+            prepared?;
+            attached
+        };
+        let output = match attached {
+            Ok(output) => output,
+            Err(error) => return self.not_started(blueprint, error),
+        };
         self.still_wanted()?;
         match docker.start_container(id, None::<StartContainerOptions>).await {
             Ok(()) => Ok(Started::Source(Source::Live(output))),
-            Err(error) => match refusal::of_start(&self.engine, blueprint, error) {
-                NotStarted::NoInit if !self.engine.lacks_init() => {
-                    self.engine.note_lack_of_init();
-                    self.context.message(Level::Debug, "the engine has no init program: the command runs without one");
-                    Ok(Started::WithoutInit)
-                }
-                NotStarted::NoInit => Err(Failure::Lost {
-                    endpoint: self.engine.endpoint.clone(),
-                    doing: "starting the container".to_owned(),
-                    reason: "it asks for an init program although none was requested".to_owned(),
-                }),
-                NotStarted::Command(outcome) => Ok(Started::Ended(outcome)),
-                NotStarted::Failed(failure) => Err(failure),
-            },
+            Err(error) => self.not_started(blueprint, error),
+        }
+    }
+
+    fn not_started(&self, blueprint: &Blueprint, error: bollard::errors::Error) -> Result<Started, Failure> {
+        match refusal::of_start(&self.engine, blueprint, error) {
+            NotStarted::NoInit if !self.engine.lacks_init() => {
+                self.engine.note_lack_of_init();
+                self.context.message(Level::Debug, "the engine has no init program: the command runs without one");
+                Ok(Started::WithoutInit)
+            }
+            NotStarted::NoInit => Err(Failure::Lost {
+                endpoint: self.engine.endpoint.clone(),
+                doing: "starting the container".to_owned(),
+                reason: "it asks for an init program although none was requested".to_owned(),
+            }),
+            NotStarted::Command(outcome) => Ok(Started::Ended(outcome)),
+            NotStarted::Failed(failure) => Err(failure),
         }
     }
 
@@ -209,7 +224,7 @@ impl Run {
         let user = match &self.request.properties.user {
             Some(user) => user.0.clone(),
             None => {
-                let found = docker.inspect_container(id, None::<InspectContainerOptions>).await;
+                let found = self.engine.inspect(id).await;
                 let found = found.map_err(|e| self.engine.failure("reading the image's user", e))?;
                 found.config.and_then(|c| c.user).unwrap_or_default()
             }

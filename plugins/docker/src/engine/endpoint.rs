@@ -14,11 +14,23 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// Plain HTTP: `host:port`.
     Http(String),
+    /// HTTP over TLS: `host:port`, and the folder with `ca.pem`, `cert.pem` and `key.pem`.
+    Https {
+        /// `host:port`.
+        host: String,
+        /// The folder.
+        certificates: PathBuf,
+    },
 }
 
 impl Endpoint {
-    /// Parses `unix://`, `tcp://`, `http://`, or an absolute path.
+    /// Parses `unix://`, `tcp://`, `http://`, `https://`, or an absolute path.
     pub fn parse(text: &str) -> Result<Self, Failure> {
+        Self::parse_with(text, false, Path::new(""))
+    }
+
+    /// The same; with `tls` also `tcp://` is HTTP over TLS.
+    fn parse_with(text: &str, tls: bool, certificates: &Path) -> Result<Self, Failure> {
         let invalid = |reason: &str| Failure::InvalidHost { endpoint: text.to_owned(), reason: reason.to_owned() };
         if text.starts_with('/') {
             return Ok(Self::Unix(PathBuf::from(text)));
@@ -27,12 +39,16 @@ impl Endpoint {
         match scheme {
             "unix" if rest.starts_with('/') => Ok(Self::Unix(PathBuf::from(rest))),
             "unix" => Err(invalid("the path of a socket is absolute: unix:///path")),
-            "tcp" | "http" => match rest.trim_end_matches('/') {
-                "" => Err(invalid("the host is missing")),
-                host if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) => Ok(Self::Http(host.to_owned())),
-                host => Ok(Self::Http(format!("{host}:2375"))),
-            },
-            "https" => Err(invalid("TLS is not supported yet: forward the engine's socket, for example with ssh -L")),
+            "tcp" | "http" | "https" => {
+                let secure = scheme == "https" || tls && scheme == "tcp";
+                let host = match rest.trim_end_matches('/') {
+                    "" => return Err(invalid("the host is missing")),
+                    host if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) => host.to_owned(),
+                    host if secure => format!("{host}:2376"),
+                    host => format!("{host}:2375"),
+                };
+                Ok(if secure { Self::Https { host, certificates: certificates.to_owned() } } else { Self::Http(host) })
+            }
             "npipe" => Err(invalid("named pipes exist on Windows only")),
             other => Err(invalid(&format!("the scheme {other} is not supported"))),
         }
@@ -44,6 +60,7 @@ impl std::fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Http(host) => write!(f, "tcp://{host}"),
+            Self::Https { host, .. } => write!(f, "https://{host}"),
         }
     }
 }
@@ -61,22 +78,21 @@ pub struct Candidate {
 /// surprise.
 pub fn candidates(host: Option<&str>, around: &Surroundings) -> Result<Vec<Candidate>, Failure> {
     let only = |endpoint: Endpoint, source: &str| Ok(vec![Candidate { endpoint, source: source.to_owned() }]);
+    let tls = around.var("DOCKER_TLS_VERIFY").is_some() || around.var("DOCKER_TLS").is_some();
+    let certificates = around.var("DOCKER_CERT_PATH").map(PathBuf::from).or_else(|| around.client_config_dir()).unwrap_or_default();
     if let Some(host) = host.filter(|h| !h.is_empty()) {
-        return only(Endpoint::parse(host)?, "property host");
+        return only(Endpoint::parse_with(host, tls, &certificates)?, "property host");
     }
     if let Some(host) = around.var("DOCKER_HOST") {
-        if around.var("DOCKER_TLS_VERIFY").is_some() && !host.starts_with("unix://") {
-            return Err(Failure::InvalidHost {
-                endpoint: host.to_owned(),
-                reason: "DOCKER_TLS_VERIFY asks for TLS, which is not supported yet".to_owned(),
-            });
-        }
-        return only(Endpoint::parse(host)?, "DOCKER_HOST");
+        return only(Endpoint::parse_with(host, tls, &certificates)?, "DOCKER_HOST");
     }
     if let Some((name, source)) = context_name(around)
         && let Some(host) = context_host(&name, around)
     {
-        return only(Endpoint::parse(&host)?, &format!("context {name} of {source}"));
+        // A context has certificates of its own.
+        let own = context_folder(&name, "tls", around).map(|folder| folder.join("docker")).filter(|folder| folder.is_dir());
+        let endpoint = Endpoint::parse_with(&host, own.is_some(), &own.unwrap_or(certificates))?;
+        return only(endpoint, &format!("context {name} of {source}"));
     }
     Ok(well_known(around)
         .into_iter()
@@ -93,9 +109,13 @@ fn context_name(around: &Surroundings) -> Option<(String, &'static str)> {
     (!name.is_empty() && name != "default").then(|| (name.to_owned(), "the Docker client configuration"))
 }
 
-fn context_host(name: &str, around: &Surroundings) -> Option<String> {
+fn context_folder(name: &str, kind: &str, around: &Surroundings) -> Option<PathBuf> {
     let directory: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let meta = read_json(&around.client_config_dir()?.join("contexts/meta").join(directory).join("meta.json"))?;
+    Some(around.client_config_dir()?.join("contexts").join(kind).join(directory))
+}
+
+fn context_host(name: &str, around: &Surroundings) -> Option<String> {
+    let meta = read_json(&context_folder(name, "meta", around)?.join("meta.json"))?;
     meta.pointer("/Endpoints/docker/Host")?.as_str().map(str::to_owned)
 }
 

@@ -19,7 +19,8 @@ fn docker_d28_endpoints() {
         ("http://engine", Some("tcp://engine:2375")),
         ("tcp://[::1]:99/", Some("tcp://[::1]:99")),
         ("unix://relative.sock", None),
-        ("https://engine:2376", None),
+        ("https://engine:2376", Some("https://engine:2376")),
+        ("https://engine", Some("https://engine:2376")),
         ("npipe:////./pipe/docker_engine", None),
         ("ssh://engine", None),
         ("engine:2375", None),
@@ -49,6 +50,11 @@ fn docker_d28_the_first_explicit_choice_is_the_only_one() {
             None,
             vec![("HOME", home), ("DOCKER_CONTEXT", "default")],
             vec![("unix:///var/run/docker.sock", "default"), ("unix:///run/docker.sock", "default")],
+        ),
+        (
+            None,
+            vec![("DOCKER_HOST", "tcp://env"), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")],
+            vec![("https://env:2376", "DOCKER_HOST")],
         ),
         (None, vec![elsewhere], vec![("unix:///var/run/docker.sock", "default"), ("unix:///run/docker.sock", "default")]),
     ] {

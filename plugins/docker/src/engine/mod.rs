@@ -12,7 +12,14 @@ use std::{
     time::Duration,
 };
 
-use bollard::{API_DEFAULT_VERSION, Docker, errors::Error as EngineError};
+use bollard::{
+    API_DEFAULT_VERSION, Docker,
+    errors::Error as EngineError,
+    models::{ContainerInspectResponse, ContainerSummary},
+    query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder},
+};
+
+use tokio::time::sleep;
 
 pub use endpoint::{Candidate, Endpoint, candidates};
 
@@ -25,6 +32,10 @@ use crate::{
 /// How long a single answer may take. Following a container is not one answer.
 const PATIENCE: u64 = 300;
 
+/// How often, and how many times, a state is asked for again that is about to pass.
+const MOMENT: Duration = Duration::from_millis(50);
+const MOMENTS: u32 = 200;
+
 /// A connected engine; shared by all runs of the process.
 pub struct Engine {
     /// The client. Every request is a connection of its own.
@@ -36,6 +47,8 @@ pub struct Engine {
     /// Pulls that are under way.
     pub pulls: Pulls,
     lacks_init: AtomicBool,
+    /// It is Podman, which prepares a container when it is attached to.
+    pub podman: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -68,7 +81,9 @@ impl Engine {
         for Candidate { endpoint, source } in candidates {
             match probe::probe(&endpoint, around).await {
                 Ok(docker) => {
+                    let podman = probe::is_podman(&docker).await;
                     return Ok(Self {
+                        podman,
                         docker: docker.with_timeout(Duration::from_secs(PATIENCE)),
                         endpoint: endpoint.to_string(),
                         source,
@@ -101,6 +116,32 @@ impl Engine {
     /// Remembers that the engine lacks its init program.
     pub fn note_lack_of_init(&self) {
         self.lacks_init.store(true, Ordering::Relaxed);
+    }
+
+    /// A container's state. Podman has one more than the protocol: `stopped`, for the moment before it is `exited`.
+    pub async fn inspect(&self, container: &str) -> Result<ContainerInspectResponse, EngineError> {
+        let mut tries = 0;
+        loop {
+            match self.docker.inspect_container(container, None::<InspectContainerOptions>).await {
+                Err(error) if tries < MOMENTS && is_passing(&error) => tries += 1,
+                result => return result,
+            }
+            sleep(MOMENT).await;
+        }
+    }
+
+    /// Containers with a label, in whatever state.
+    pub async fn list(&self, label: String) -> Result<Vec<ContainerSummary>, EngineError> {
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let mut tries = 0;
+        loop {
+            match self.docker.list_containers(Some(options.clone())).await {
+                Err(error) if tries < MOMENTS && is_passing(&error) => tries += 1,
+                result => return result,
+            }
+            sleep(MOMENT).await;
+        }
     }
 
     /// A client whose answers may take longer.
@@ -137,6 +178,11 @@ pub fn status(error: &EngineError) -> Option<u16> {
     }
 }
 
+/// Podman's state between running and exited, which the protocol does not know.
+fn is_passing(error: &EngineError) -> bool {
+    chain(error).contains("unknown variant `stopped`")
+}
+
 fn is_connect_error(error: &EngineError) -> bool {
     matches!(error, EngineError::HyperLegacyError { err } if err.is_connect())
 }
@@ -160,6 +206,12 @@ fn client(endpoint: &Endpoint, seconds: u64) -> Result<Docker, EngineError> {
     match endpoint {
         Endpoint::Unix(path) => Docker::connect_with_unix(&path.display().to_string(), seconds, API_DEFAULT_VERSION),
         Endpoint::Http(host) => Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION),
+        Endpoint::Https { host, certificates } => {
+            // Another one may be installed already; either will do.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let file = |name: &str| certificates.join(name);
+            Docker::connect_with_ssl(host, &file("key.pem"), &file("cert.pem"), &file("ca.pem"), seconds, API_DEFAULT_VERSION)
+        }
     }
 }
 

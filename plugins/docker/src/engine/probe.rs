@@ -31,6 +31,9 @@ pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Docker,
             Err(match reason.to_ascii_lowercase() {
                 r if r.contains("connection refused") => "connection refused: nothing listens there".to_owned(),
                 r if r.contains("dns") || r.contains("lookup") => format!("the host name cannot be resolved: {reason}"),
+                r if r.contains("certificate") || r.contains("unknownissuer") => {
+                    format!("the engine's certificate, or ours, is not accepted: {reason}")
+                }
                 r if ["https server", "unexpected message", "connection closed", "invalid http", "parse"].iter().any(|w| r.contains(w)) => {
                     format!("something listens there, but it is not an engine that speaks plain HTTP (an engine with TLS?): {reason}")
                 }
@@ -38,6 +41,14 @@ pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Docker,
             })
         }
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// Whether it is Podman that speaks Docker's protocol.
+pub async fn is_podman(docker: &Docker) -> bool {
+    match timeout(PATIENCE, docker.version()).await {
+        Ok(Ok(version)) => version.components.iter().flatten().any(|component| component.name.contains("Podman")),
+        _ => false,
     }
 }
 

@@ -16,7 +16,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn docker_d7_every_kind_of_input_file_arrives() {
+pub async fn docker_d7_every_kind_of_input_file_arrives() {
     let long = "n".repeat(250);
     let script = format!(
         "set -e; cd \"$WORKING_DIR\"; cat a/b/c.txt; ./run.sh; readlink link; cat link; test -d empty; cat d/{long}/{long}; stat -c %a run.sh a/b/c.txt"
@@ -38,7 +38,7 @@ async fn docker_d7_every_kind_of_input_file_arrives() {
 }
 
 #[tokio::test]
-async fn docker_d7_output_files_keep_mode_and_kind() {
+pub async fn docker_d7_output_files_keep_mode_and_kind() {
     let script =
         "mkdir -p s/t; echo 1 > s/t/q.csv; echo x > run.sh; chmod 751 run.sh; ln -s s/t/q.csv link; ln s/t/q.csv hard; echo no > other";
     let setup = Setup::new(script, none()).outputs(&["**/*.csv", "run.*", "link", "hard"]);
@@ -54,7 +54,7 @@ async fn docker_d7_output_files_keep_mode_and_kind() {
 }
 
 #[tokio::test]
-async fn docker_d8_a_user_of_the_image_may_write_output_files() {
+pub async fn docker_d8_a_user_of_the_image_may_write_output_files() {
     let image = BuiltImage::with("echo 'app:x:1000:1000::/:/bin/sh' >> /etc/passwd", &["USER app"]);
     let script = "set -e; id -u; cat in.txt; echo a > out.txt; echo b > \"$OUTPUT_DIR/b.txt\"; echo c >> in.txt";
     for properties in [json!({}), json!({ "user": "app" }), json!({ "user": "1000:1000" }), json!({ "fileHandlingStrategy": "MOUNT" })] {
@@ -74,14 +74,14 @@ async fn docker_d8_a_user_of_the_image_may_write_output_files() {
 }
 
 #[tokio::test]
-async fn docker_d8_a_user_without_files_may_write_to_its_working_directory() {
+pub async fn docker_d8_a_user_without_files_may_write_to_its_working_directory() {
     let setup = Setup::new("echo x > y && cat y", json!({ "user": 1234 }));
     assert_eq!(setup.run().await.unwrap().exit_code, 0);
     assert_eq!((setup.host.stdout().as_str(), setup.host.stderr().as_str()), ("x\n", ""));
 }
 
 #[tokio::test]
-async fn docker_d9_mounted_files_are_not_copied() {
+pub async fn docker_d9_mounted_files_are_not_copied() {
     let setup = Setup::new("cat in.txt; echo out > out.txt", json!({ "fileHandlingStrategy": "MOUNT" })).outputs(&["out.txt"]);
     setup.write("in.txt", "in\n");
     assert_eq!(setup.run().await.unwrap().exit_code, 0);
@@ -91,7 +91,7 @@ async fn docker_d9_mounted_files_are_not_copied() {
 }
 
 #[tokio::test]
-async fn docker_d10_nothing_is_written_outside_the_directory() {
+pub async fn docker_d10_nothing_is_written_outside_the_directory() {
     let script = "ln -s /etc/passwd absolute; ln -s ../x climbing; mkdir d; ln -s ../../y d/deep; echo in > inside; ln inside hard; \
         mkfifo pipe; mknod device c 1 3; ln -s inside fine";
     let mut setup = Setup::new(script, none());
@@ -110,7 +110,7 @@ async fn docker_d10_nothing_is_written_outside_the_directory() {
 }
 
 #[tokio::test]
-async fn docker_d10_an_output_file_does_not_change_what_an_input_file_is_linked_to() {
+pub async fn docker_d10_an_output_file_does_not_change_what_an_input_file_is_linked_to() {
     let mut setup = Setup::new("echo changed > in.txt", none());
     setup.request.files.shared = true;
     let storage = tempfile::NamedTempFile::new().unwrap();
@@ -122,14 +122,14 @@ async fn docker_d10_an_output_file_does_not_change_what_an_input_file_is_linked_
 }
 
 #[tokio::test]
-async fn a_declared_file_that_was_not_made_is_no_failure_of_the_runner() {
+pub async fn a_declared_file_that_was_not_made_is_no_failure_of_the_runner() {
     let setup = Setup::new("true", none()).outputs(&["missing.txt"]);
     assert_eq!(setup.run().await.unwrap().exit_code, 0);
     assert!(!setup.directory.path().join("missing.txt").exists());
 }
 
 #[tokio::test]
-async fn docker_d31_a_failed_upload_leaves_nothing() {
+pub async fn docker_d31_a_failed_upload_leaves_nothing() {
     let setup = Setup::new("true", none());
     let path = setup.directory.path().join("big");
     fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
@@ -146,7 +146,7 @@ async fn docker_d31_a_failed_upload_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn docker_d31_a_failed_start_leaves_nothing() {
+pub async fn docker_d31_a_failed_start_leaves_nothing() {
     let setup = Setup::new("true", json!({ "user": "no-such-user" }));
     setup.write("in.txt", "x");
     let error = setup.run().await.unwrap_err();
@@ -155,7 +155,7 @@ async fn docker_d31_a_failed_start_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_copied_is_named() {
+pub async fn what_cannot_be_copied_is_named() {
     let setup = Setup::new("ls", none());
     let pipe = setup.directory.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod daemon;
 mod files;
 mod host;
 mod images;
 mod lifecycle;
 mod logs;
+mod podman;
 mod registry;
 mod resources;
 mod resume;

@@ -49,17 +49,33 @@ struct Inner {
     paths: Mutex<Vec<String>>,
 }
 
+/// Podman has to be told which registries speak plain HTTP, so its tests take one of the ports that it knows.
+async fn listener() -> TcpListener {
+    if !crate::setup::is_podman() {
+        return TcpListener::bind("127.0.0.1:0").await.unwrap();
+    }
+    for port in PODMAN_PORTS {
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return listener;
+        }
+    }
+    panic!("no free port for a registry");
+}
+
+/// The same in `xtask/src/podman.rs`.
+const PODMAN_PORTS: std::ops::Range<u16> = 5811..5831;
+
 fn digest(content: &[u8]) -> String {
     Sha256::digest(content).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 impl Registry {
     pub async fn start(mood: Mood) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listener().await;
         let address = listener.local_addr().unwrap().to_string();
         // The layer differs from registry to registry, so that the engine never has it already.
         let container = docker(&["create", IMAGE]);
-        let output = std::process::Command::new("docker").args(["export", container.trim()]).output().unwrap();
+        let output = crate::setup::client().args(["export", container.trim()]).output().unwrap();
         docker(&["rm", container.trim()]);
         let mut layer = tar::Builder::new(Vec::new());
         let mut archive = tar::Archive::new(output.stdout.as_slice());
@@ -139,7 +155,7 @@ impl Drop for Registry {
         self.server.abort();
         for reference in [self.image(), format!("{}/team/tool", self.address), format!("{}/team/tool@{}", self.address, self.digest)] {
             // Not every test pulls every name.
-            let _ = std::process::Command::new("docker").args(["rmi", "-f", &reference]).output();
+            let _ = crate::setup::client().args(["rmi", "-f", &reference]).output();
         }
     }
 }

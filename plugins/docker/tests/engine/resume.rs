@@ -29,7 +29,7 @@ async fn printed_half(setup: &Setup) {
 }
 
 #[tokio::test]
-async fn docker_d21_another_host_goes_on_where_the_first_one_stopped() {
+pub async fn docker_d21_another_host_goes_on_where_the_first_one_stopped() {
     let setup = halves(none());
     let running = setup.spawn();
     printed_half(&setup).await;
@@ -53,7 +53,7 @@ async fn docker_d21_another_host_goes_on_where_the_first_one_stopped() {
 }
 
 #[tokio::test]
-async fn docker_d21_a_dead_host_is_followed_by_one_that_knows_what_it_has() {
+pub async fn docker_d21_a_dead_host_is_followed_by_one_that_knows_what_it_has() {
     let setup = halves(none());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.spawn(crate::setup::runner().run(setup.request.clone(), setup.host.context()));
@@ -74,7 +74,7 @@ async fn docker_d21_a_dead_host_is_followed_by_one_that_knows_what_it_has() {
 }
 
 #[tokio::test]
-async fn docker_d22_a_container_that_was_never_started_is_discarded() {
+pub async fn docker_d22_a_container_that_was_never_started_is_discarded() {
     let setup = Setup::new("true", none());
     let label = format!("switchyard.run/key={}", setup.key());
     docker(&["create", "--label", &label, crate::setup::IMAGE, "true"]);
@@ -83,7 +83,7 @@ async fn docker_d22_a_container_that_was_never_started_is_discarded() {
 }
 
 #[tokio::test]
-async fn docker_d22_the_result_of_an_exited_container_is_collected() {
+pub async fn docker_d22_the_result_of_an_exited_container_is_collected() {
     let setup = Setup::new("echo out; echo kept > result; exit 6", json!({ "delete": false })).outputs(&["result"]);
     assert_eq!(setup.run().await.unwrap().exit_code, 6);
     std::fs::remove_file(setup.directory.path().join("result")).unwrap();
@@ -93,7 +93,7 @@ async fn docker_d22_the_result_of_an_exited_container_is_collected() {
 }
 
 #[tokio::test]
-async fn docker_d22_without_resume_the_container_is_removed() {
+pub async fn docker_d22_without_resume_the_container_is_removed() {
     let mut setup = Setup::new("sleep 1000", json!({ "wait": false }));
     setup.run().await.unwrap();
     setup.request.properties = json!({ "resume": false });
@@ -102,14 +102,14 @@ async fn docker_d22_without_resume_the_container_is_removed() {
 }
 
 #[tokio::test]
-async fn docker_d22_nothing_left_means_gone() {
+pub async fn docker_d22_nothing_left_means_gone() {
     let setup = Setup::new("true", none());
     let checkpoint = json!({ "containerId": "0123456789abcdef", "stdout": 0, "stderr": 0 });
     assert_eq!(setup.attach(Some(checkpoint), &Host::new()).await.unwrap(), Attached::Gone);
 }
 
 #[tokio::test]
-async fn the_same_key_twice_is_one_container() {
+pub async fn the_same_key_twice_is_one_container() {
     let setup = halves(none());
     let first = setup.spawn();
     printed_half(&setup).await;
@@ -128,7 +128,7 @@ async fn the_same_key_twice_is_one_container() {
 }
 
 #[tokio::test]
-async fn a_left_over_of_the_same_key_is_replaced() {
+pub async fn a_left_over_of_the_same_key_is_replaced() {
     let setup = Setup::new("echo fresh", none());
     let (name, label) = (format!("switchyard-{}", setup.key()), format!("switchyard.run/key={}", setup.key()));
     docker(&["create", "--name", &name, "--label", &label, crate::setup::IMAGE, "true"]);
@@ -138,7 +138,7 @@ async fn a_left_over_of_the_same_key_is_replaced() {
 }
 
 #[tokio::test]
-async fn somebody_elses_container_of_that_name_is_left_alone() {
+pub async fn somebody_elses_container_of_that_name_is_left_alone() {
     let setup = Setup::new("true", none());
     let name = format!("switchyard-{}", setup.key());
     docker(&["create", "--name", &name, crate::setup::IMAGE, "true"]);

@@ -1,6 +1,7 @@
 //! A run against the engine, and looking at the engine with its own client.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     process::Command,
     sync::{
@@ -47,6 +48,12 @@ impl Setup {
         .into_iter()
         .map(|(name, value)| (format!("kestra.io/{name}"), value.to_owned()))
         .collect();
+        let mut properties = properties;
+        if let Some(host) = ENGINE.with_borrow(Clone::clone)
+            && properties.get("host").is_none()
+        {
+            properties["host"] = host.into();
+        }
         let request = RunRequest {
             task: TaskRef { key: key.clone(), taskrun_id: key, labels, ..TaskRef::default() },
             properties,
@@ -136,8 +143,32 @@ impl Drop for Setup {
     }
 }
 
+thread_local! {
+    /// The engine of this test, unless it is the surroundings' own.
+    static ENGINE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs the rest of this test, and the runtime it makes on its thread, against Podman.
+pub fn use_podman() {
+    let host = std::env::var("SWITCHYARD_PODMAN").expect("SWITCHYARD_PODMAN names Podman's socket; `cargo xtask test` starts one");
+    ENGINE.set(Some(host));
+}
+
+pub fn is_podman() -> bool {
+    ENGINE.with_borrow(Option::is_some)
+}
+
+/// The engine's own command.
+pub fn client() -> Command {
+    let mut command = Command::new("docker");
+    if let Some(host) = ENGINE.with_borrow(Clone::clone) {
+        command.env("DOCKER_HOST", host);
+    }
+    command
+}
+
 pub fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
+    let output = client().args(arguments).output().unwrap();
     assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -161,13 +192,17 @@ impl BuiltImage {
         let container = container.trim();
         docker(&["start", container]);
         docker(&["wait", container]);
-        let mut arguments = vec!["commit"];
+        // Not `commit`, which the command and Podman do not agree about.
+        let archive = tempfile::NamedTempFile::new().unwrap();
+        let path = archive.path().to_str().unwrap();
+        docker(&["export", "-o", path, container]);
+        docker(&["rm", "-fv", container]);
+        let mut arguments = vec!["import", "--change", "ENV PATH=/bin"];
         for change in changes {
             arguments.extend(["--change", change]);
         }
-        arguments.extend([container, &name]);
+        arguments.extend([path, &name]);
         docker(&arguments);
-        docker(&["rm", "-fv", container]);
         Self(name)
     }
 }

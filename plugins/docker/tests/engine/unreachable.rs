@@ -22,7 +22,7 @@ async fn message(host: &str) -> String {
 }
 
 #[tokio::test]
-async fn docker_d28_each_endpoint_has_its_reason() {
+pub async fn docker_d28_each_endpoint_has_its_reason() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| format!("unix://{}", directory.path().join(name).display());
     assert!(message(&at("absent.sock")).await.contains("no such socket"));
@@ -36,7 +36,7 @@ async fn docker_d28_each_endpoint_has_its_reason() {
 }
 
 #[tokio::test]
-async fn docker_d28_an_engine_with_tls_is_recognised() {
+pub async fn docker_d28_an_engine_with_tls_is_recognised() {
     // What a TLS server of Go says to plain HTTP, and what others do.
     let answers: [&[u8]; 2] =
         [b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", &[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x16]];
