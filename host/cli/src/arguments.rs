@@ -40,6 +40,9 @@ pub struct Globals {
         help_heading = "Global options"
     )]
     pub plugins: Vec<PathBuf>,
+    /// Use only plugins that `plugins.lock` in their directory pins
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub locked: bool,
     /// The host's configuration [usual: `switchyard.yaml` in the current directory]
     #[arg(long, value_name = "FILE", env = "SWITCHYARD_CONFIG", hide_env_values = true, global = true, help_heading = "Global options")]
     pub config: Option<PathBuf>,
@@ -169,6 +172,8 @@ pub enum Plugins {
         #[arg(long)]
         json: bool,
     },
+    /// Accept the plugins that are there: pin their content in `plugins.lock` of their directory, for `--locked`
+    Lock,
     /// End a plugin's quarantine: it runs again where it is configured to
     ///
     /// A plugin that crashed or blocked the host in its own process runs in a process of its own from the next start on, until it

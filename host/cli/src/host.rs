@@ -26,14 +26,23 @@ pub struct Host {
 
 impl Host {
     pub fn open(globals: &Globals) -> Result<Self, Failure> {
+        Self::open_with(globals, |_| {})
+    }
+
+    /// With something else than usual.
+    pub fn open_with(globals: &Globals, change: impl FnOnce(&mut Options)) -> Result<Self, Failure> {
         let mut sources = Sources::new();
         let config = configuration(globals, &mut sources)?;
         let mut options = registry_options();
         options.isolation = config.isolation.clone();
+        options.policy = config.policy.clone();
+        options.policy.locked |= globals.locked;
+        change(&mut options);
         options.directories = place::plugin_directories(&globals.plugins, &config.plugin_directories);
         let registry = Registry::open(options, vec![switchyard_engine::built_in()]);
         for row in registry.plugins().iter().filter(|row| row.state == State::Missing) {
-            tracing::warn!("plugin directory {}", row.line());
+            let what = if row.code.as_deref() == Some("plugin::locked_absent") { "plugin" } else { "plugin directory" };
+            tracing::warn!("{what} {}", row.line());
         }
         Ok(Self { config: Arc::new(config), registry, sources })
     }

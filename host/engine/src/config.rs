@@ -7,6 +7,7 @@ use std::{
 };
 
 mod isolation;
+mod trust;
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Violations, canonical_type, yaml};
@@ -18,6 +19,8 @@ pub struct Config {
     pub plugin_directories: Vec<PathBuf>,
     /// Which plugins run in a process of their own.
     pub isolation: switchyard_registry::Rules,
+    /// Which plugins are used.
+    pub policy: switchyard_registry::Policy,
     /// Defaults for every flow.
     pub defaults: Vec<DefaultEntry>,
     /// By namespace; a child inherits what its parents have.
@@ -39,7 +42,7 @@ pub struct Namespace {
 }
 
 const TOP: &[&str] = &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile"];
-const PLUGINS: &[&str] = &["directories", "configurations", "isolation"];
+const PLUGINS: &[&str] = &["directories", "configurations", "isolation", "trust"];
 const NAMESPACE: &[&str] = &["pluginDefaults", "taskDefaults", "variables"];
 
 impl Config {
@@ -75,6 +78,9 @@ impl Config {
             config.plugin_directories = directories.iter().filter_map(path).collect();
             if let Some(node) = plugins.get("isolation") {
                 config.isolation = isolation::read(node, &here.key("isolation"), found);
+            }
+            if let Some(node) = plugins.get("trust") {
+                config.policy = trust::read(node, base, &here.key("trust"), found);
             }
             for entry in plugins.get("configurations").and_then(Node::as_seq).unwrap_or_default() {
                 let (Some(type_name), Some(values)) = (entry.get("type").and_then(Node::as_str), entry.get("values")) else {

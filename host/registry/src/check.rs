@@ -87,6 +87,7 @@ fn of_error(error: &Error, path: &Path<'_>, node: &Node) -> Violation {
         Error::UnknownType { .. } => "registry::unknown_type",
         Error::WrongKind { .. } => "registry::wrong_kind",
         Error::Conflict { .. } => "registry::type_conflict",
+        Error::Lock { .. } => "registry::lock",
         Error::Plugin { .. } => "registry::unusable_plugin",
     };
     let mut violation = Violation::error(code, path, node.span, error.to_string());

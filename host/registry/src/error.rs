@@ -22,6 +22,8 @@ pub enum Error {
     /// Several plugins of one version bring it.
     #[error("`{type_name}` cannot be used: {reason}")]
     Conflict { type_name: String, reason: String },
+    #[error("the lock file {} cannot be written: {reason}", path.display())]
+    Lock { path: PathBuf, reason: String },
     #[error("`{type_name}` cannot be used, plugin {plugin}: {source}")]
     Plugin { type_name: String, plugin: String, source: Box<switchyard_plugin_api::Error> },
 }
@@ -40,6 +42,7 @@ impl Error {
             Self::UnknownType { .. } => "registry::unknown_type",
             Self::WrongKind { .. } => "registry::wrong_kind",
             Self::Conflict { .. } => "registry::type_conflict",
+            Self::Lock { .. } => "registry::lock",
             Self::Plugin { source, .. } => &source.code,
         }
     }
@@ -66,6 +69,7 @@ impl Error {
             Self::WrongKind { expected: ComponentKind::TaskRunner, .. } => Some("name a task runner below `taskRunner`".to_owned()),
             Self::WrongKind { .. } => Some("a task runner belongs below a script task's `taskRunner`".to_owned()),
             Self::Conflict { .. } => Some("remove one of the files, or give one of the plugins a higher version".to_owned()),
+            Self::Lock { .. } => Some("the directory must be writable; run this as its owner".to_owned()),
             Self::Plugin { source, .. } => source.help.clone(),
         }
     }
@@ -74,7 +78,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownType { .. } | Self::WrongKind { .. } => ErrorKind::User,
-            Self::Conflict { .. } => ErrorKind::Environment,
+            Self::Conflict { .. } | Self::Lock { .. } => ErrorKind::Environment,
             Self::Plugin { source, .. } => source.kind,
         }
     }

@@ -19,7 +19,7 @@ pub enum GateVerdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gate {
-    /// `file`, `elf`, `header`, `api`, `copy`, `load`, `layout`, `init`, `manifest`, `schema`.
+    /// `file`, `elf`, `lock`, `signature`, `header`, `api`, `allow`, `copy`, `load`, `layout`, `init`, `manifest`, `schema`.
     pub name: String,
     pub verdict: GateVerdict,
     /// What was found, or why it failed.

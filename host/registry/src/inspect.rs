@@ -10,10 +10,11 @@ use crate::{
     cache::{self, Cache},
     elf,
     file::{self, Stamp},
-    gate::Gates,
+    gate::{GateVerdict, Gates},
     options::Options,
     preflight::{self, Failure},
     refusal::Refusal,
+    trust,
     verdict::{Brief, Known, Names, Verdict},
 };
 
@@ -25,6 +26,13 @@ pub(crate) struct Inspection {
     /// Absent when there is nothing to remember: the file cannot be read, or the trouble may be gone at the next start.
     pub known: Option<Known>,
     pub result: Result<Manifest, Refusal>,
+}
+
+/// What is inspected.
+struct Subject<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+    hash: &'a str,
 }
 
 pub(crate) struct Inspector<'a> {
@@ -43,12 +51,10 @@ impl Inspector<'_> {
         gates.pass("file", format!("a regular file of {} bytes that only its owner may write", bytes.len()));
         let hash = cache::hash(&bytes);
         let remembered = if afresh { None } else { self.cache.read_verdict::<Verdict>(&hash) };
-        let result = match remembered {
-            Some(verdict) => {
-                gates.0 = verdict.gates;
-                verdict.result
-            }
-            None => self.examine(&bytes, &hash, &mut gates),
+        let subject = Subject { path, bytes: &bytes, hash: &hash };
+        let (result, signed) = match remembered {
+            Some(verdict) => self.recall(&subject, verdict, &mut gates),
+            None => self.examine(&subject, &mut gates),
         };
         let copy = result.is_ok().then(|| self.cache.store_library(&hash, &bytes).and_then(|path| Stamp::at(&path)));
         let (copy, result) = match (copy, result) {
@@ -61,52 +67,68 @@ impl Inspector<'_> {
             components: manifest.components.iter().map(Names::of).collect(),
             warnings: gates.warnings(),
         });
-        let known = if result.as_ref().is_err_and(is_temporary) { None } else { Some(Known { stamp, hash, copy, brief }) };
+        let known = if result.as_ref().is_err_and(is_temporary) { None } else { Some(Known { stamp, hash, copy, signed, brief }) };
         Inspection { known, gates, result }
     }
 
-    fn examine(&self, bytes: &[u8], hash: &str, gates: &mut Gates) -> Result<Manifest, Refusal> {
-        let result = self.pass_gates(bytes, hash, gates).map_err(|failure| self.keep_report(hash, failure));
-        if !result.as_ref().is_err_and(is_temporary) {
-            self.cache.write_verdict(hash, &Verdict { gates: gates.0.clone(), result: result.clone() });
+    /// What is known of the content, and what is asked of this file now.
+    fn recall(&self, subject: &Subject<'_>, verdict: Verdict, gates: &mut Gates) -> (Result<Manifest, Refusal>, Option<String>) {
+        gates.0 = verdict.gates;
+        let manifest = match verdict.result {
+            Ok(manifest) => manifest,
+            Err(refusal) => return (Err(refusal), None),
+        };
+        let plugin = &manifest.plugin;
+        let after = gates.0.iter().position(|gate| gate.name == "header").unwrap_or(gates.0.len());
+        let mut asked = Gates::default();
+        let admitted = self.options.policy.admit(
+            subject.path,
+            subject.bytes,
+            subject.hash,
+            || format!("{} {}", plugin.id, plugin.version),
+            &mut asked,
+        );
+        let types = manifest.components.iter().map(|component| component.type_name.as_str());
+        let admitted = admitted.and_then(|signed| self.options.policy.allows(&plugin.id, types, &mut asked).map(|()| signed));
+        gates.0.splice(after..after, asked.0);
+        match admitted {
+            Ok(signed) => (Ok(manifest), signed),
+            Err(refusal) => {
+                // The failed gate is the last one.
+                let failed = gates.0.iter().position(|gate| gate.verdict == GateVerdict::Failed).map_or(gates.0.len(), |at| at + 1);
+                gates.0.truncate(failed);
+                (Err(refusal), None)
+            }
         }
-        result
     }
 
-    fn pass_gates(&self, bytes: &[u8], hash: &str, gates: &mut Gates) -> Result<Manifest, Failure> {
-        let header = self.read_header(bytes, gates)?;
+    fn examine(&self, subject: &Subject<'_>, gates: &mut Gates) -> (Result<Manifest, Refusal>, Option<String>) {
+        let mut signed = None;
+        let result = self.pass_gates(subject, gates, &mut signed).map_err(|failure| self.keep_report(subject.hash, failure));
+        if !result.as_ref().is_err_and(is_temporary) {
+            let lasting = gates.0.iter().filter(|gate| !trust::GATES.contains(&&*gate.name)).cloned().collect();
+            self.cache.write_verdict(subject.hash, &Verdict { gates: lasting, result: result.clone() });
+        }
+        (result, signed)
+    }
+
+    fn pass_gates(&self, subject: &Subject<'_>, gates: &mut Gates, signed: &mut Option<String>) -> Result<Manifest, Failure> {
+        let Subject { path, bytes, hash } = *subject;
+        let section = read_elf(bytes, gates)?;
+        let header = section.as_deref().map(header::Header::parse);
+        let describe = || match &header {
+            Some(Ok(header)) => format!("{} {}", header.plugin.id, header.plugin.version),
+            _ => "a library that does not say what it is".to_owned(),
+        };
+        *signed = self.options.policy.admit(path, bytes, hash, describe, gates)?;
+        let header = read_header(header, gates)?;
+        let types = header.components.iter().map(|(_, type_name)| type_name.as_str());
+        self.options.policy.allows(&header.plugin.id, types, gates)?;
         let copy = self.cache.store_library(hash, bytes).map_err(|e| gates.fail("copy", self.no_copy(&e)))?;
         gates.pass("copy", format!("content {}", &hash[..16]));
         let manifest = preflight::run(&self.options.preflight, self.options.preflight_timeout, &copy, gates)?;
         agree(&header, &manifest).map_err(|refusal| gates.fail("manifest", refusal))?;
         Ok(manifest)
-    }
-
-    fn read_header(&self, bytes: &[u8], gates: &mut Gates) -> Result<header::Header, Refusal> {
-        let elf = elf::read(bytes, &[ROOT_SYMBOL, HEADER_SYMBOL], header::SECTION).map_err(|refusal| gates.fail("elf", refusal))?;
-        let missing: Vec<&str> = [ROOT_SYMBOL, HEADER_SYMBOL].into_iter().filter(|name| !elf.symbols.iter().any(|s| s == name)).collect();
-        if !missing.is_empty() {
-            let refusal =
-                Refusal::new("plugin::no_entry", format!("it is a library but no plugin: it exports no `{}`", missing.join("`, `")))
-                    .with_help("export the components with `switchyard_plugin_api::export_plugin!`, or move the file elsewhere");
-            return Err(gates.fail("elf", refusal));
-        }
-        gates.pass("elf", format!("a complete shared library for {}", std::env::consts::ARCH));
-        if elf.static_tls {
-            gates.warn(
-                "elf",
-                "it needs the static TLS block, which has room for few such libraries; with many of them start the host with \
-                 GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536",
-            );
-        }
-        let Some(section) = elf.section else {
-            let refusal = Refusal::new("plugin::no_header", format!("it has no section `{}`", header::SECTION))
-                .with_help("build it again without stripping its sections");
-            return Err(gates.fail("header", refusal));
-        };
-        let header = header::Header::parse(&section).map_err(|e| gates.fail("header", Refusal::new("plugin::bad_header", e)))?;
-        check_header(&header, gates)?;
-        Ok(header)
     }
 
     fn no_copy(&self, error: &std::io::Error) -> Refusal {
@@ -126,9 +148,41 @@ impl Inspector<'_> {
     }
 }
 
+/// The header's section, if there is one.
+fn read_elf(bytes: &[u8], gates: &mut Gates) -> Result<Option<Vec<u8>>, Refusal> {
+    let elf = elf::read(bytes, &[ROOT_SYMBOL, HEADER_SYMBOL], header::SECTION).map_err(|refusal| gates.fail("elf", refusal))?;
+    let missing: Vec<&str> = [ROOT_SYMBOL, HEADER_SYMBOL].into_iter().filter(|name| !elf.symbols.iter().any(|s| s == name)).collect();
+    if !missing.is_empty() {
+        let refusal =
+            Refusal::new("plugin::no_entry", format!("it is a library but no plugin: it exports no `{}`", missing.join("`, `")))
+                .with_help("export the components with `switchyard_plugin_api::export_plugin!`, or move the file elsewhere");
+        return Err(gates.fail("elf", refusal));
+    }
+    gates.pass("elf", format!("a complete shared library for {}", std::env::consts::ARCH));
+    if elf.static_tls {
+        gates.warn(
+            "elf",
+            "it needs the static TLS block, which has room for few such libraries; with many of them start the host with \
+             GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536",
+        );
+    }
+    Ok(elf.section)
+}
+
+fn read_header(header: Option<Result<header::Header, String>>, gates: &mut Gates) -> Result<header::Header, Refusal> {
+    let Some(header) = header else {
+        let refusal = Refusal::new("plugin::no_header", format!("it has no section `{}`", header::SECTION))
+            .with_help("build it again without stripping its sections");
+        return Err(gates.fail("header", refusal));
+    };
+    let header = header.map_err(|e| gates.fail("header", Refusal::new("plugin::bad_header", e)))?;
+    check_header(&header, gates)?;
+    Ok(header)
+}
+
 /// What a broken system caused may be different the next time.
 fn is_temporary(refusal: &Refusal) -> bool {
-    matches!(&*refusal.code, "plugin::no_copy" | "plugin::no_preflight")
+    matches!(&*refusal.code, "plugin::no_copy" | "plugin::no_preflight") || trust::CODES.contains(&&*refusal.code)
 }
 
 fn check_header(header: &header::Header, gates: &mut Gates) -> Result<(), Refusal> {

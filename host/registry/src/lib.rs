@@ -33,6 +33,7 @@ mod scan;
 pub mod schema;
 mod status;
 mod timed;
+mod trust;
 mod verdict;
 mod watch;
 
@@ -47,3 +48,4 @@ pub use refusal::Refusal;
 pub use registry::Registry;
 pub use remote::process_main;
 pub use status::{State, Status};
+pub use trust::{BadKey, Change, Key, Lock, Policy};

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use crate::isolation::Rules;
+use crate::{isolation::Rules, trust::Policy};
 
 /// One directory of plugins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Options {
     /// Which plugins run apart from the host.
     pub isolation: Rules,
     pub trust: Trust,
+    /// Which of them are used.
+    pub policy: Policy,
     /// Writes `NAME.so.status.json` beside each library where that is possible.
     pub write_status: bool,
     /// A synchronous call into a plugin, or one poll of its future, that takes longer is named.
@@ -75,6 +77,7 @@ impl Options {
             process: Vec::new(),
             isolation: Rules::default(),
             trust: Trust::default(),
+            policy: Policy::default(),
             write_status: true,
             slow_call: Duration::from_secs(1),
             unresponsive_after: Duration::from_secs(5),

@@ -129,6 +129,14 @@ impl Plugin {
         components.as_ref().map_err(Clone::clone)?.get(index).cloned().ok_or_else(unknown)
     }
 
+    /// All that it says about itself.
+    pub fn manifest(&self) -> Result<Manifest, Error> {
+        match &self.origin {
+            Origin::BuiltIn(set) => Ok(set.manifest()),
+            Origin::Library(file) => (file.read_manifest)(),
+        }
+    }
+
     /// Where its code runs, and why it is not where it was told to.
     pub fn placement(&self) -> (Isolation, Option<&Entry>) {
         match &self.origin {

@@ -21,6 +21,7 @@ use crate::{
     scan::{self, Scan},
     schema::Properties,
     status::{State, Status, write_note},
+    trust::{Change, Lock, Locked},
 };
 
 /// Cheap to clone; plugins stay loaded as long as the host runs, whatever happens to it.
@@ -129,6 +130,23 @@ impl Registry {
     /// Plugins that harmed the host in its own process and therefore run apart from it.
     pub fn quarantined(&self) -> BTreeMap<String, Entry> {
         self.0.quarantine.read(&[])
+    }
+
+    /// Writes the lock file of each directory that has usable plugins; answers what changed in which.
+    pub fn lock(&self) -> Result<Vec<(PathBuf, Vec<(String, Change)>)>, Error> {
+        let mut locks: BTreeMap<PathBuf, BTreeMap<String, Locked>> = BTreeMap::new();
+        for plugin in &self.0.plugins {
+            let (Some(path), Some(hash)) = (plugin.path(), plugin.hash()) else { continue };
+            let manifest = plugin.manifest().map_err(|source| failed(&plugin.id, plugin, source))?;
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { continue };
+            let locked = Locked::of(path, hash, &plugin.info, &manifest);
+            locks.entry(directory.to_owned()).or_default().insert(name.to_owned(), locked);
+        }
+        let write = |(directory, plugins): (PathBuf, BTreeMap<String, Locked>)| {
+            let changes = Lock::new(plugins).write(&directory).map_err(|error| Error::Lock { path: Lock::path(&directory), reason: error.to_string() })?;
+            Ok((directory, changes))
+        };
+        locks.into_iter().map(write).collect()
     }
 
     /// Ends a plugin's quarantine: from the next start it runs where it is configured to. `false` when there was none.

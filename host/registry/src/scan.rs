@@ -22,6 +22,7 @@ use crate::{
     quarantine::Quarantine,
     refusal::Refusal,
     status::{State, Status},
+    trust::Locks,
     verdict::{Index, Known, Verdict},
 };
 
@@ -37,7 +38,11 @@ pub(crate) fn scan(options: &Options, quarantine: &Quarantine) -> Scan {
     let mut files = Vec::new();
     for directory in &options.directories {
         match list(directory, options) {
-            Ok(listed) => files.extend(listed),
+            Ok(listed) => {
+                files.extend(listed);
+                let absent = options.policy.absent(&directory.path).into_iter();
+                found.refused.extend(absent.map(|(file, refusal)| Status::of_place(&file, State::Missing, &refusal.code, refusal.line())));
+            }
             Err(refusal) => found.refused.push(Status::of_place(&directory.path, State::Missing, &refusal.code, refusal.line())),
         }
     }
@@ -55,7 +60,9 @@ pub(crate) fn scan(options: &Options, quarantine: &Quarantine) -> Scan {
         }
     };
     let mut index: Index = cache.read_index().unwrap_or_default();
-    let (known, new): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| is_unchanged(&cache, options, index.files.get(path), path));
+    let mut locks = Locks::new();
+    let (known, new): (Vec<_>, Vec<_>) =
+        files.iter().cloned().partition(|path| is_unchanged(&cache, options, index.files.get(path), path, &mut locks));
     let inspected = inspect(&cache, options, &new);
     let mut unreadable: BTreeMap<PathBuf, Refusal> = BTreeMap::new();
     for (path, result) in inspected {
@@ -151,8 +158,8 @@ fn list(directory: &Directory, options: &Options) -> Result<Vec<PathBuf>, Refusa
 }
 
 /// Whether a file and its private copy are as they were when the verdict was made.
-fn is_unchanged(cache: &Cache, options: &Options, known: Option<&Known>, path: &Path) -> bool {
-    let Some(known) = known else { return false };
+fn is_unchanged(cache: &Cache, options: &Options, known: Option<&Known>, path: &Path, locks: &mut Locks) -> bool {
+    let Some(known) = known.filter(|known| options.policy.is_settled(path, known, locks)) else { return false };
     let stamp = fs::metadata(path).ok().and_then(|metadata| file::examine(&metadata, options.trust).ok());
     let copied = known.copy.is_none_or(|copy| Stamp::at(&cache.library(&known.hash)).is_ok_and(|now| now == copy));
     stamp == Some(known.stamp) && copied && known.copy.is_some() == known.brief.is_ok()

@@ -45,6 +45,9 @@ pub(crate) struct Known {
     pub hash: String,
     /// The private copy as it was when it was written; absent for a refused file.
     pub copy: Option<Stamp>,
+    /// Of a signature that was found valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<String>,
     pub brief: Result<Brief, Refusal>,
 }
 

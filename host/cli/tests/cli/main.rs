@@ -13,4 +13,5 @@ mod plugins;
 mod screen;
 mod signal;
 mod stage;
+mod trust;
 mod validate;

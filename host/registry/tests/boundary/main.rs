@@ -17,3 +17,4 @@ mod outcomes;
 mod quarantine;
 mod raw;
 mod schema;
+mod trust;

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod docs;
 mod list;
+mod lock;
 mod new;
 pub(super) mod property;
 mod release;
@@ -23,10 +24,13 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
     if let Plugins::New(command) = command {
         return new::run(command);
     }
-    let host = Host::open(globals)?;
+    // What is accepted anew is not asked whether it was accepted before.
+    let locking = matches!(command, Plugins::Lock);
+    let host = Host::open_with(globals, |options| options.policy.locked &= !locking)?;
     match command {
         Plugins::List { json, all } => list::run(globals, &host, *json, *all),
         Plugins::Show { type_name, json } => show::run(globals, &host, type_name, *json),
+        Plugins::Lock => lock::run(globals, &host),
         Plugins::Release { plugin } => release::run(&host, plugin),
         Plugins::Check { file, json } => check::run(globals, &host, file, *json),
         Plugins::Test(command) => test::run(globals, &host, command),
