@@ -153,9 +153,8 @@ fn read_elf(bytes: &[u8], gates: &mut Gates) -> Result<Option<Vec<u8>>, Refusal>
     let elf = elf::read(bytes, &[ROOT_SYMBOL, HEADER_SYMBOL], header::SECTION).map_err(|refusal| gates.fail("elf", refusal))?;
     let missing: Vec<&str> = [ROOT_SYMBOL, HEADER_SYMBOL].into_iter().filter(|name| !elf.symbols.iter().any(|s| s == name)).collect();
     if !missing.is_empty() {
-        let refusal =
-            Refusal::new("plugin::no_entry", format!("it is a library but no plugin: it exports no `{}`", missing.join("`, `")))
-                .with_help("export the components with `switchyard_plugin_api::export_plugin!`, or move the file elsewhere");
+        let refusal = Refusal::new("plugin::no_entry", format!("it is a library but no plugin: it exports no `{}`", missing.join("`, `")))
+            .with_help("export the components with `switchyard_plugin_api::export_plugin!`, or move the file elsewhere");
         return Err(gates.fail("elf", refusal));
     }
     gates.pass("elf", format!("a complete shared library for {}", std::env::consts::ARCH));

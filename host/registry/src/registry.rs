@@ -143,7 +143,9 @@ impl Registry {
             locks.entry(directory.to_owned()).or_default().insert(name.to_owned(), locked);
         }
         let write = |(directory, plugins): (PathBuf, BTreeMap<String, Locked>)| {
-            let changes = Lock::new(plugins).write(&directory).map_err(|error| Error::Lock { path: Lock::path(&directory), reason: error.to_string() })?;
+            let changes = Lock::new(plugins)
+                .write(&directory)
+                .map_err(|error| Error::Lock { path: Lock::path(&directory), reason: error.to_string() })?;
             Ok((directory, changes))
         };
         locks.into_iter().map(write).collect()

@@ -48,7 +48,8 @@ fn texts<'a>(node: &'a Node, name: &str, here: &Place<'_>, found: &mut Violation
 
 /// The key itself, or the file that `minisign -G` wrote.
 fn key(node: &Node, text: &str, base: &Path, here: &Place<'_>, found: &mut Violations) -> Option<Key> {
-    let content = Key::parse(text).or_else(|wrong| std::fs::read_to_string(base.join(text)).map_or(Err(wrong), |content| Key::parse(&content)));
+    let content =
+        Key::parse(text).or_else(|wrong| std::fs::read_to_string(base.join(text)).map_or(Err(wrong), |content| Key::parse(&content)));
     if content.is_err() {
         let help = "write the second line of the author's `.pub` file, or the path of that file";
         found.push(invalid(&here.key("publicKeys"), node, "expected a minisign public key").with_help(help));

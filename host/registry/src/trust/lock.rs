@@ -106,9 +106,8 @@ impl Lock {
             }
             _ => Refusal::new("plugin::bad_lock", format!("{} cannot be read: {error}", path.display())).with_help("make it readable"),
         })?;
-        let lock: Self = serde_json::from_slice(&bytes).map_err(|error| {
-            Refusal::new("plugin::bad_lock", format!("{} is not a lock file: {error}", path.display())).with_help(help)
-        })?;
+        let lock: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| Refusal::new("plugin::bad_lock", format!("{} is not a lock file: {error}", path.display())).with_help(help))?;
         if lock.switchyard_lock != FORMAT {
             let reason = format!("{} has format {}, this host reads format {FORMAT}", path.display(), lock.switchyard_lock);
             return Err(Refusal::new("plugin::bad_lock", reason).with_help("use a newer host, or write it again"));
