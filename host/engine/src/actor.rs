@@ -23,7 +23,7 @@ use crate::{
     notice::{Notice, TaskTag},
     script::{Preparation, prepare, task_ref},
     services::Services,
-    task::{Done, Rendering, decide, duration},
+    task::{Done, Job, Rendering, decide, duration, job::Site, templated},
     working_directory,
 };
 
@@ -92,8 +92,7 @@ impl Actor {
         outbox: mpsc::UnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
     ) -> Self {
-        let services = Arc::new(Services::new(Arc::clone(&shared.secrets)));
-        shared.conceal_inputs(&flow, &execution, &services);
+        let services = Arc::new(Services::new(&shared, &execution.namespace));
         let instance = Instance::new(Arc::clone(&flow.program), execution);
         Self::with(shared, flow, instance, services, logs, outbox, inbox)
     }
@@ -108,8 +107,7 @@ impl Actor {
         outbox: mpsc::UnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
     ) -> Self {
-        let services = Arc::new(Services::new(Arc::clone(&shared.secrets)));
-        shared.conceal_inputs(&flow, replayed.instance.execution(), &services);
+        let services = Arc::new(Services::new(&shared, &replayed.instance.execution().namespace));
         // Which ones its expressions have seen is not known any more.
         shared.secrets.values().for_each(|secret| services.conceal(secret));
         let actor = Self::with(shared, flow, replayed.instance, services, logs, outbox, inbox);
@@ -125,7 +123,7 @@ impl Actor {
         outbox: mpsc::UnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
     ) -> Self {
-        let fixed = Fixed::new(&instance, Arc::clone(&shared.context));
+        let fixed = Fixed::new(&instance, &shared, &services);
         Self {
             shared,
             flow,
@@ -370,7 +368,7 @@ impl Actor {
 
     /// The answer, unless it takes time and will come as an event.
     fn decide(&self, run: RunIx, ask: Ask, now: Timestamp) -> Option<Decision> {
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services).with_logs(&self.logs);
         let rendering = Rendering { expr: &self.shared.expr, scope: &scope, now };
         let decided = decide(&self.instance, run, ask, &rendering).and_then(|decision| {
             let task = &self.instance.program().def(self.instance.task_of(run)).task;
@@ -406,7 +404,7 @@ impl Actor {
     }
 
     fn flow_outputs(&self) -> Event {
-        let scope = RunScope::new(&self.instance, None, &self.fixed, &*self.services);
+        let scope = RunScope::new(&self.instance, None, &self.fixed, &self.services).with_logs(&self.logs);
         let mut outputs = JsonMap::new();
         for output in &self.instance.program().flow.outputs {
             let rendered = self.shared.expr.render_value_typed(&output.value.to_json(), &scope).map_err(|error| error.to_string());
@@ -439,6 +437,14 @@ impl Actor {
         match self.begin(run) {
             Ok(Begun::Skipped) => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Skipped) }),
             Ok(Begun::Done(done)) => self.finish_core(run, *done, events),
+            Ok(Begun::Job(job)) => {
+                let cancel = Cancel::default();
+                if self.instance.is_killing() {
+                    cancel.request(CancelReason::Kill, self.shared.grace);
+                }
+                self.running.insert(run, Running { cancel: cancel.clone(), outlives: false });
+                tokio::spawn(job.run(run, cancel, self.outbox.clone()));
+            }
             Ok(Begun::Attempt(attempt)) => {
                 let running = Running { cancel: attempt.cancel(), outlives: attempt.outlives_host() };
                 if self.instance.is_killing() {
@@ -459,7 +465,7 @@ impl Actor {
     fn begin(&self, run: RunIx) -> Result<Begun, Error> {
         let number = self.instance.task_of(run);
         let task = &self.instance.program().def(number).task;
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services).with_logs(&self.logs);
         let expr = &self.shared.expr;
         let left = self.left_attempt(run);
         if let Some(condition) = task.common.run_if.as_ref().filter(|_| left.is_none())
@@ -467,23 +473,48 @@ impl Actor {
         {
             return Ok(Begun::Skipped);
         }
-        let facts = self.flow.facts(number, &self.shared.registry);
+        let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
+        let document = self.instance.task_run(run);
+        let inside = self.instance.program().def(number).working_directory.and(self.instance.parent_of(run));
+        let mut facts = self.flow.facts(number, &self.shared.registry);
+        let made;
+        if matches!(facts.work, Work::Templated) {
+            let spec = facts.properties.get("spec").map(crate::task::plain).unwrap_or_default();
+            let spec = expr.render(&spec, &scope).map_err(|error| crate::task::unrendered(&error).at("/spec"))?;
+            made = templated::templated(&spec, &self.instance.program().flow, &self.shared.registry, &self.shared.config)?;
+            facts = &made;
+        }
         let (component, plugin) = match &facts.work {
             Work::Core(core) => {
                 let done = core.run(&facts.properties, &self.instance.execution().variables, expr, &scope)?;
                 self.services.masker()?;
                 return Ok(Begun::Done(Box::new(done)));
             }
+            Work::Job(kind) => {
+                let attempt = self.attempt_of(run);
+                let site = Site {
+                    shared: Arc::clone(&self.shared),
+                    services: Arc::clone(&self.services),
+                    log: self.log(run),
+                    task: task_ref(document, attempt),
+                    value: scope.value(),
+                    execution: kind.looks_back.then(|| Arc::new(self.instance.execution().clone())),
+                    directory: inside.map(|parent| directory_id(self.instance.task_run(parent), 0)),
+                    scratch: directory_id(document, attempt),
+                    left: self.left_attempt(run),
+                };
+                let job = Job::new(kind, &facts.properties, expr, &scope, || scope.snapshot(), site, timeout)?;
+                self.services.masker()?;
+                return Ok(Begun::Job(Box::new(job)));
+            }
+            Work::Templated => return Err(Error::user("task::template", "a task of text cannot be made of text")),
             Work::Plugin { component, task } => (component, task),
             Work::Subflow => {
                 return Err(Error::user("flow::unsupported_type", format!("`{}` is not supported yet", task.type_name)));
             }
             Work::Unknown(error) => return Err(error.clone()),
         };
-        let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
-        let document = self.instance.task_run(run);
         let attempt = self.attempt_of(run);
-        let inside = self.instance.program().def(number).working_directory.and(self.instance.parent_of(run));
         let directory = inside.map_or_else(|| directory_id(document, attempt), |parent| directory_id(self.instance.task_run(parent), 0));
         let prepared = prepare(&Preparation {
             registry: &self.shared.registry,
@@ -538,24 +569,7 @@ impl Actor {
             self.fixed.values.clear();
         }
         let end = TaskEnd { outputs: done.outputs, exit: done.exit, random: crate::random::unit(), ..TaskEnd::state(state) };
-        match done.sleep {
-            None => events.push_back(Event::Ended { run, end }),
-            Some(sleep) => {
-                // What an earlier host slept counts.
-                let sleep = sleep.saturating_sub(self.left_attempt(run).unwrap_or_default());
-                let cancel = Cancel::default();
-                let watched = cancel.clone();
-                self.running.insert(run, Running { cancel, outlives: false });
-                let outbox = self.outbox.clone();
-                tokio::spawn(async move {
-                    let end = tokio::select! {
-                        () = tokio::time::sleep(sleep) => end,
-                        _ = watched.requested() => TaskEnd::state(State::Killed),
-                    };
-                    let _ = outbox.send(Message::Ended { run, end, leftovers: Leftovers::default() });
-                });
-            }
-        }
+        events.push_back(Event::Ended { run, end });
         if self.fixed.values.is_empty() {
             self.fixed_later(events);
         }
@@ -574,7 +588,7 @@ impl Actor {
             // A change has no effects.
             self.instance.apply(now, change);
         }
-        self.fixed = Fixed::new(&self.instance, Arc::clone(&self.shared.context));
+        self.fixed = Fixed::new(&self.instance, &self.shared, &self.services);
     }
 }
 
@@ -592,5 +606,6 @@ fn settle(after: Vec<After>, shared: &Shared) {
 enum Begun {
     Skipped,
     Done(Box<Done>),
+    Job(Box<Job>),
     Attempt(Box<Attempt>),
 }

@@ -11,6 +11,7 @@ mod trust;
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Violations, canonical_type, yaml};
+use switchyard_store::storage::{self, Storage};
 
 /// The configuration of a host. Every part is optional.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,25 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// A YAML or JSON map of secrets, or `NAME=value` lines.
     pub secrets_file: Option<PathBuf>,
+    /// 16 or 32 bytes in Base64; without it nothing can be encrypted that is kept.
+    pub encryption_key: Option<String>,
+    /// Where internal storage is; below the data directory when absent.
+    pub storage: Option<StoragePlace>,
+}
+
+/// A place for internal storage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoragePlace {
+    /// `file:///dir`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
+    pub url: String,
+    /// Of the service: region, credentials, endpoint.
+    pub options: BTreeMap<String, String>,
+}
+
+impl StoragePlace {
+    pub fn open(&self) -> Result<Storage, storage::Error> {
+        Storage::at(&self.url, self.options.clone())
+    }
 }
 
 /// What a namespace gives to its flows.
@@ -41,7 +61,10 @@ pub struct Namespace {
     pub variables: Map<String, Json>,
 }
 
-const TOP: &[&str] = &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile"];
+const TOP: &[&str] =
+    &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile", "encryption", "storage"];
+const ENCRYPTION: &[&str] = &["secretKey"];
+const STORAGE: &[&str] = &["url", "options"];
 const PLUGINS: &[&str] = &["directories", "configurations", "isolation", "trust"];
 const NAMESPACE: &[&str] = &["pluginDefaults", "taskDefaults", "variables"];
 
@@ -71,6 +94,25 @@ impl Config {
             secrets_file: root.get("secretsFile").and_then(path),
             ..Self::default()
         };
+        if let Some(node) = root.get("encryption") {
+            let here = Place::Root.key("encryption");
+            known(node, &here, ENCRYPTION, found);
+            config.encryption_key = node.get("secretKey").and_then(Node::as_str).map(str::to_owned);
+        }
+        if let Some(node) = root.get("storage") {
+            let here = Place::Root.key("storage");
+            known(node, &here, STORAGE, found);
+            let options = node.get("options").and_then(Node::as_map).into_iter().flat_map(|map| map.iter());
+            let options = options.map(|(name, entry)| (name.to_string(), crate::task::plain(&entry.value.to_json()))).collect();
+            match node.get("url").and_then(Node::as_str) {
+                Some(url) => config.storage = Some(StoragePlace { url: url.to_owned(), options }),
+                None => {
+                    let message = "`storage` needs a `url`";
+                    let help = "write for example `url: s3://bucket/prefix` or `url: file:///srv/switchyard`";
+                    found.push(Violation::error("config::storage", &here, node.span, message).with_help(help));
+                }
+            }
+        }
         if let Some(plugins) = root.get("plugins") {
             let here = Place::Root.key("plugins");
             known(plugins, &here, PLUGINS, found);

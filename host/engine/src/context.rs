@@ -3,16 +3,25 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
-use switchyard_expr::{Host, Scope, Val};
+use switchyard_expr::{Host, HostError, HttpCall, Scope, Val};
+use switchyard_model::{Level, State};
+use switchyard_store::logs::ExecutionLog;
 
-use crate::core::{Instance, RunIx};
+use crate::{
+    core::{Instance, RunIx},
+    engine::Shared,
+    log_entries,
+    services::Services,
+    vault::{self, Vault},
+};
 
 /// Variables of one task run, or of the execution when there is none. Outputs and inputs are borrowed, never copied.
 pub struct RunScope<'a> {
     instance: &'a Instance,
     run: Option<RunIx>,
     fixed: &'a Fixed,
-    host: &'a dyn Host,
+    services: &'a Services,
+    logs: Option<&'a ExecutionLog>,
     /// Small values made for this run.
     own: Map<String, Json>,
 }
@@ -24,6 +33,8 @@ pub struct Fixed {
     pub values: Map<String, Json>,
     /// The same for every execution of this host.
     pub shared: Arc<Map<String, Json>>,
+    /// Present when outputs may be encrypted.
+    vault: Option<Vault>,
 }
 
 /// `globals`, `envs` and `kestra`: what every execution of a host sees.
@@ -39,7 +50,7 @@ pub fn shared(globals: Json) -> Arc<Map<String, Json>> {
 
 impl Fixed {
     /// `flow`, `vars`, `labels`, `trigger` and the inputs.
-    pub fn new(instance: &Instance, shared: Arc<Map<String, Json>>) -> Self {
+    pub(crate) fn new(instance: &Instance, shared: &Shared, services: &Services) -> Self {
         let (flow, execution) = (&instance.program().flow, instance.execution());
         let mut values = Map::new();
         values.insert("flow".into(), json!({ "id": flow.id, "namespace": flow.namespace, "revision": execution.flow_revision }));
@@ -54,12 +65,23 @@ impl Fixed {
         if let Some(trigger) = &execution.trigger {
             values.insert("trigger".into(), Json::Object((*trigger.variables).clone()));
         }
-        Self { inputs: Json::Object((*execution.inputs).clone()), values, shared }
+        let of_namespace = shared.config.namespace_variables(&flow.namespace);
+        if !of_namespace.is_empty() {
+            values.insert("namespace".into(), Json::Object(of_namespace));
+        }
+        let inputs = Json::Object((*execution.inputs).clone());
+        let inputs = if vault::has_sealed(&inputs) {
+            vault::opened(shared.vault.as_ref(), &inputs, &|secret| services.conceal(secret))
+        } else {
+            inputs
+        };
+        let sealed = flow.all_tasks().iter().any(|task| task.node.get("encryptBody").is_some());
+        Self { inputs, values, shared: Arc::clone(&shared.context), vault: shared.vault.clone().filter(|_| sealed) }
     }
 }
 
 impl<'a> RunScope<'a> {
-    pub fn new(instance: &'a Instance, run: Option<RunIx>, fixed: &'a Fixed, host: &'a dyn Host) -> Self {
+    pub fn new(instance: &'a Instance, run: Option<RunIx>, fixed: &'a Fixed, services: &'a Services) -> Self {
         let execution = instance.execution();
         let mut own = Map::new();
         own.insert(
@@ -97,7 +119,24 @@ impl<'a> RunScope<'a> {
             }
             own.insert("taskrun".into(), Json::Object(taskrun));
         }
-        Self { instance, run, fixed, host, own }
+        Self { instance, run, fixed, services, logs: None, own }
+    }
+
+    /// The loop's value that the run sees as its own.
+    pub fn value(&self) -> Option<Arc<str>> {
+        self.own.get("taskrun")?.get("value")?.as_str().map(Arc::from)
+    }
+
+    /// With the log, for `errorLogs()`.
+    #[must_use]
+    pub fn with_logs(mut self, logs: &'a ExecutionLog) -> Self {
+        self.logs = Some(logs);
+        self
+    }
+
+    /// A copy of everything that expressions see; for work that goes on elsewhere.
+    pub fn snapshot(&self) -> Map<String, Json> {
+        self.names().into_iter().filter_map(|name| Some((name.to_owned(), self.get(name)?.to_json()))).collect()
     }
 
     fn parents(&self) -> Vec<Json> {
@@ -122,7 +161,12 @@ impl<'a> RunScope<'a> {
 impl Scope for RunScope<'_> {
     fn get(&self, name: &str) -> Option<Val<'_>> {
         match name {
-            "outputs" => Some(Val::from(self.instance.outputs())),
+            "outputs" => Some(match &self.fixed.vault {
+                Some(vault) if vault::has_sealed(self.instance.outputs()) => {
+                    Val::owned(vault::opened(Some(vault), self.instance.outputs(), &|secret| self.services.conceal(secret)))
+                }
+                _ => Val::from(self.instance.outputs()),
+            }),
             "inputs" if has_inputs(&self.fixed.inputs) => Some(Val::from(&self.fixed.inputs)),
             "parent" => self.parents().into_iter().next().map(Val::owned),
             "parents" => Some(Val::owned(Json::Array(self.parents()))).filter(|_| self.run.is_some()),
@@ -145,7 +189,66 @@ impl Scope for RunScope<'_> {
     }
 
     fn host(&self) -> &dyn Host {
-        self.host
+        self
+    }
+}
+
+/// The services, and what only the execution itself can tell.
+impl Host for RunScope<'_> {
+    fn secret(&self, key: &str, namespace: Option<&str>, subkey: Option<&str>) -> Result<String, HostError> {
+        self.services.secret(key, namespace, subkey)
+    }
+
+    fn disclosed(&self, secret: &str) {
+        self.services.disclosed(secret);
+    }
+
+    fn kv(&self, key: &str, namespace: Option<&str>) -> Result<Json, HostError> {
+        self.services.kv(key, namespace)
+    }
+
+    fn read(&self, path: &str, namespace: Option<&str>) -> Result<String, HostError> {
+        self.services.read(path, namespace)
+    }
+
+    fn file_uri(&self, path: &str, namespace: Option<&str>) -> Result<String, HostError> {
+        self.services.file_uri(path, namespace)
+    }
+
+    fn file_size(&self, path: &str, namespace: Option<&str>) -> Result<u64, HostError> {
+        self.services.file_size(path, namespace)
+    }
+
+    fn file_exists(&self, path: &str, namespace: Option<&str>) -> Result<bool, HostError> {
+        self.services.file_exists(path, namespace)
+    }
+
+    fn http(&self, call: &HttpCall) -> Result<Json, HostError> {
+        self.services.http(call)
+    }
+
+    fn env(&self, name: &str) -> Result<String, HostError> {
+        self.services.env(name)
+    }
+
+    fn random_port(&self) -> Result<u16, HostError> {
+        self.services.random_port()
+    }
+
+    fn error_logs(&self) -> Result<Json, HostError> {
+        let Some(logs) = self.logs else { return Err(HostError::Unavailable("errorLogs()")) };
+        let execution = self.instance.execution();
+        log_entries::of(logs, execution, &log_entries::Wanted { least: Level::Error, ..Default::default() })
+            .map(|entries| Json::Array(entries.iter().map(log_entries::Entry::to_json).collect()))
+            .map_err(|error| HostError::Failed(error.message))
+    }
+
+    fn tasks_with_state(&self, state: &str) -> Result<Json, HostError> {
+        let Some(state) = State::from_name(state) else {
+            return Err(HostError::Failed(format!("`{state}` is no state; write for example `FAILED`")));
+        };
+        let runs = self.instance.execution().task_run_list.iter().filter(|run| run.state.current() == state);
+        Ok(runs.map(|run| json!({ "id": run.id, "taskId": run.task_id, "value": run.value, "state": state })).collect())
     }
 }
 

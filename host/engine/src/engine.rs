@@ -32,6 +32,7 @@ use crate::{
     notice::Observer,
     recovery::Recovery,
     services::Services,
+    vault::{self, Vault},
 };
 
 /// How an engine runs.
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub grace: Duration,
     pub secrets: Arc<Secrets>,
     pub context: Arc<Map<String, Json>>,
+    /// Absent when no key is configured and the journal is kept.
+    pub vault: Option<Vault>,
     running: Mutex<HashMap<Arc<str>, Handle>>,
 }
 
@@ -115,6 +118,12 @@ impl Engine {
             Error::environment("store::data_dir", format!("the data directory {} cannot be made: {error}", data.display()))
                 .with_help("choose another one with --data-dir or SWITCHYARD_DATA_DIR")
         })?;
+        let vault = match &options.config.encryption_key {
+            Some(key) => Some(Vault::new(key)?),
+            // Nothing outlives the process, so its key need not either.
+            None if !options.journal => Some(Vault::ephemeral()?),
+            None => None,
+        };
         let data = data.canonicalize().unwrap_or_else(|_| data.clone());
         let keeping = journal::Options { patience: options.patience, ..journal::Options::default() };
         let journal = if options.journal { Journal::start(&data, keeping) } else { Journal::off() };
@@ -124,7 +133,11 @@ impl Engine {
             observer,
             journal,
             logs: Logs::new(data.join("logs")),
-            storage: Storage::local(data.join("storage")),
+            storage: match &options.config.storage {
+                Some(place) => place.open().map_err(|error| Error::user(error.code(), error.to_string()))?,
+                None => Storage::local(data.join("storage")),
+            },
+            vault,
             work_dirs: WorkDirs::new(std::path::absolute(&options.work_dir).unwrap_or(options.work_dir)),
             durable: options.durable,
             recovery: Recovery::default(),
@@ -245,7 +258,7 @@ impl Engine {
             let uri = self.store_input(&execution, &name, &path).await.map_err(Refused::Error)?;
             submission.inputs.insert(name, Json::String(uri));
         }
-        let services = Services::new(Arc::clone(&self.0.secrets));
+        let services = Services::new(&self.0, &execution.namespace);
         let (expr, shared) = (&self.0.expr, &self.0.context);
         let evaluate = |template: &str, known: &JsonMap| {
             let mut scope = Overlay::on(&**shared).with_host(&services);
@@ -255,6 +268,10 @@ impl Engine {
             expr.render_typed(template, &scope).map_err(|error| error.to_string())
         };
         let inputs = switchyard_model::input::resolve(&definition.inputs, &submission.inputs, &evaluate).map_err(Refused::Inputs)?;
+        let mut inputs = inputs;
+        for input in definition.inputs.iter().filter(|input| input.kind == InputType::Secret) {
+            self.seal(&mut inputs, &input.id).map_err(Refused::Error)?;
+        }
         execution.inputs = Arc::new(inputs);
         execution.labels = definition.labels.clone();
         for label in submission.labels {
@@ -263,6 +280,21 @@ impl Engine {
         }
         execution.labels.push(Label::new("system.correlationId", Arc::clone(&execution.id)));
         Ok(execution)
+    }
+
+    /// Encrypts a SECRET input; a dot in its id is a level.
+    fn seal(&self, inputs: &mut JsonMap, id: &str) -> Result<(), Error> {
+        let mut at = inputs;
+        let (above, name) = id.rsplit_once('.').map_or((None, id), |(above, name)| (Some(above), name));
+        for level in above.into_iter().flat_map(|above| above.split('.')) {
+            let Some(Json::Object(below)) = at.get_mut(level) else { return Ok(()) };
+            at = below;
+        }
+        let Some(Json::String(plain)) = at.get(name) else { return Ok(()) };
+        let Some(vault) = &self.0.vault else { return Err(vault::not_configured(&format!("the SECRET input `{id}`"))) };
+        let sealed = vault.seal(plain)?;
+        at.insert(name.to_owned(), sealed);
+        Ok(())
     }
 
     async fn store_input(&self, execution: &Execution, input: &str, path: &std::path::Path) -> Result<String, Error> {
@@ -289,13 +321,10 @@ impl Engine {
 }
 
 impl Shared {
-    /// Values of SECRET inputs, to be masked.
-    pub fn conceal_inputs(&self, flow: &Prepared, execution: &Execution, services: &Services) {
-        for input in flow.program.flow.inputs.iter().filter(|input| input.kind == InputType::Secret) {
-            if let Some(Json::String(text)) = execution.inputs.get(&*input.id) {
-                services.conceal(text);
-            }
-        }
+    /// Gives an event to an execution that runs here; `false` when it does not.
+    pub fn tell(&self, execution: &str, event: crate::core::Event) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(execution).is_some_and(|handle| handle.messages.send(Message::Event(event)).is_ok())
     }
 }
 

@@ -14,7 +14,11 @@ pub use crate::script::{Chosen, choose};
 use crate::{
     config::Config,
     core::{Program, TaskIx},
-    task::CoreTask,
+    task::{
+        CoreTask, is_core,
+        job::{self, JobTask},
+        templated,
+    },
 };
 
 /// A text after everything that can be known before a run.
@@ -49,6 +53,9 @@ pub struct Facts {
 /// Who does the work of a runnable task.
 pub enum Work {
     Core(CoreTask),
+    Job(&'static JobTask),
+    /// A task that is made of text when its turn comes.
+    Templated,
     Plugin {
         component: Arc<Component>,
         task: Arc<dyn DynTask>,
@@ -95,7 +102,7 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
     let (of_flow, found) = switchyard_model::read_defaults(&document.root);
     violations.extend(found);
     let namespace = document.root.get("namespace").and_then(Node::as_str).unwrap_or_default().to_owned();
-    let around = defaults::Defaults { server: config.defaults.clone(), namespaces: config.namespace_defaults(&namespace) };
+    let around = around(config, &namespace);
     let defaults::Merged { node, overrides } = around.apply_to(&document.root, &of_flow, registry);
     let (flow, found) = Flow::from_node(&node);
     violations.extend(found);
@@ -112,6 +119,11 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
     Loaded { source, node, overrides, violations, program }
 }
 
+/// The defaults that a flow of a namespace gets from outside.
+pub(crate) fn around(config: &Config, namespace: &str) -> defaults::Defaults {
+    defaults::Defaults { server: config.defaults.clone(), namespaces: config.namespace_defaults(namespace) }
+}
+
 /// Parts of a flow that are read and checked, but that nothing acts on yet: better said than left out in silence.
 fn not_acted_on(root: &Node) -> Violations {
     let mut found = Violations::new();
@@ -125,8 +137,8 @@ fn not_acted_on(root: &Node) -> Violations {
 }
 
 /// Plugin tasks and task runners: known, and their properties fit their schemas.
-fn check_components(root: &Node, flow: &Flow, registry: &Registry) -> Violations {
-    let plugin = |task: &&Task| matches!(task.kind, TaskKind::Runnable) && CoreTask::of(task.canonical_type()).is_none();
+pub(crate) fn check_components(root: &Node, flow: &Flow, registry: &Registry) -> Violations {
+    let plugin = |task: &&Task| matches!(task.kind, TaskKind::Runnable) && !is_core(task.canonical_type());
     let spans: HashSet<Span> = flow.all_tasks().into_iter().filter(plugin).map(|task| task.span).collect();
     let mut found = Violations::new();
     check_below(root, &Path::Root, &spans, registry, &mut found);
@@ -173,17 +185,30 @@ const COMMON: &[&str] = &[
 ];
 
 impl Facts {
-    fn new(task: &Task, registry: &Registry) -> Self {
+    pub(crate) fn new(task: &Task, registry: &Registry) -> Self {
         let mut properties = task.node.as_map().map(switchyard_model::Map::to_json).unwrap_or_default();
         properties.retain(|name, _| !COMMON.contains(&name.as_str()));
         let work = match &task.kind {
             TaskKind::Subflow(_) | TaskKind::ForEachItem(_) => Work::Subflow,
-            _ => match CoreTask::of(canonical_type(&task.type_name)) {
-                Some(core) => Work::Core(core),
-                None => plugin(&task.type_name, registry).unwrap_or_else(Work::Unknown),
-            },
+            _ => Work::of(&task.type_name, registry),
         };
         Self { properties, work }
+    }
+}
+
+impl Work {
+    fn of(type_name: &str, registry: &Registry) -> Self {
+        let canonical = canonical_type(type_name);
+        if let Some(core) = CoreTask::of(canonical) {
+            return Self::Core(core);
+        }
+        if let Some(job) = job::find(canonical) {
+            return Self::Job(job);
+        }
+        if canonical == templated::TYPE {
+            return Self::Templated;
+        }
+        plugin(type_name, registry).unwrap_or_else(Self::Unknown)
     }
 }
 

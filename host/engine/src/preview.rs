@@ -39,10 +39,9 @@ impl Engine {
         let shared = self.shared();
         let now = Timestamp::now();
         let execution = self.execution(flow, submission, now).await?;
-        let services = Services::new(Arc::clone(&shared.secrets));
-        shared.conceal_inputs(flow, &execution, &services);
+        let services = Services::new(shared, &execution.namespace);
         let instance = Instance::new(Arc::clone(&flow.program), execution);
-        let fixed = Fixed::new(&instance, Arc::clone(&shared.context));
+        let fixed = Fixed::new(&instance, shared, &services);
         let mut all = Vec::new();
         for number in 0..flow.program.len() {
             let task = &flow.program.def(number).task;
@@ -88,7 +87,7 @@ impl Engine {
                     }
                 }
                 Work::Unknown(error) => row.preview = Some(Err(error.clone())),
-                Work::Core(_) | Work::Subflow => {}
+                Work::Core(_) | Work::Job(_) | Work::Templated | Work::Subflow => {}
             }
             all.push(row);
         }

@@ -63,6 +63,11 @@ fn symbol(name: &str, out: &mut String) {
     }
 }
 
+/// All top-level values of an Ion text (JSON is Ion too), as JSON.
+pub fn rows(text: &str) -> Result<Vec<serde_json::Value>, String> {
+    read(text).map(|rows| rows.iter().map(Val::to_json).collect()).map_err(|fault| fault.message)
+}
+
 /// All top-level values of an Ion text.
 pub(crate) fn read<'a>(text: &str) -> Outcome<Vec<Val<'a>>> {
     let mut reader = Reader { text, at: 0, depth: 0 };

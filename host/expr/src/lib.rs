@@ -7,6 +7,7 @@
 mod ast;
 mod cache;
 mod catalog;
+mod cipher;
 mod crypto;
 mod date;
 mod decimal_format;
@@ -30,9 +31,11 @@ mod val;
 mod yaml;
 
 pub use catalog::{Entry, EntryKind, entries};
+pub use cipher::{decrypt, encrypt};
 pub use engine::{Engine, is_truthy, needs_rendering};
 pub use error::{Error, Place, codes};
 pub use host::{Host, HostError, HttpCall, Nowhere};
+pub use ion::rows as ion_rows;
 pub use limits::Limits;
 pub use scope::{Context, Lazy, Overlay, Scope};
 pub use template::Template;

@@ -12,6 +12,9 @@ use switchyard_store::{
 
 use crate::notice::{Notice, Observer, TaskTag};
 
+/// A longer message becomes several entries.
+const LONGEST_MESSAGE: usize = 10 * 1024;
+
 /// Cheap to clone. Takes whole or partial lines, masks secrets of messages; streams are masked by the capture before.
 #[derive(Clone)]
 pub struct TaskLog(Arc<Inner>);
@@ -95,12 +98,14 @@ impl TaskLog {
 
     /// A message of the host or of a component.
     pub fn message(&self, level: Level, text: &str) {
-        self.put(logs::Source::Message(stored(level)), level, now(), self.0.masker.text(text).as_bytes(), None);
+        self.message_at(level, now(), self.0.masker.text(text).as_bytes());
     }
 
     /// A message at its own time, already masked.
     pub fn message_at(&self, level: Level, time: i64, text: &[u8]) {
-        self.put(logs::Source::Message(stored(level)), level, time, text, None);
+        for part in parts(text) {
+            self.put(logs::Source::Message(stored(level)), level, time, part, None);
+        }
     }
 
     /// An error, with what to do about it.
@@ -164,6 +169,24 @@ fn in_lines(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(lines)
 }
 
+/// A message in entries of at most 10 KiB, none of which ends inside a character. Spec 2.4.
+fn parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        if text.len() <= LONGEST_MESSAGE {
+            return Some(text);
+        }
+        // Bytes that go on in a character begin with the bits 10.
+        let mut end = LONGEST_MESSAGE;
+        while end > LONGEST_MESSAGE - 4 && text[end] & 0b1100_0000 == 0b1000_0000 {
+            end -= 1;
+        }
+        rest = Some(&text[end..]);
+        Some(&text[..end])
+    })
+}
+
 pub(super) fn now() -> i64 {
     i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
@@ -175,5 +198,25 @@ fn stored(level: Level) -> logs::Level {
         Level::Info => logs::Level::Info,
         Level::Warn => logs::Level::Warn,
         Level::Error => logs::Level::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST_MESSAGE, parts};
+
+    #[test]
+    fn long_messages_are_split_between_characters_2_4() {
+        for (text, expected) in [
+            (String::new(), vec![0]),
+            ("x".repeat(LONGEST_MESSAGE), vec![LONGEST_MESSAGE]),
+            ("x".repeat(LONGEST_MESSAGE + 1), vec![LONGEST_MESSAGE, 1]),
+            // Three bytes each: 10,240 is not a multiple of three.
+            ("€".repeat(LONGEST_MESSAGE / 3 + 1), vec![LONGEST_MESSAGE - 1, 3]),
+        ] {
+            let found: Vec<&[u8]> = parts(text.as_bytes()).collect();
+            assert_eq!(found.iter().map(|part| part.len()).collect::<Vec<_>>(), expected);
+            assert!(found.iter().all(|part| std::str::from_utf8(part).is_ok()));
+        }
     }
 }

@@ -399,7 +399,7 @@ fn failed(outputs: JsonMap) -> TaskEnd {
 }
 
 /// `00:00:02.000`.
-fn clock(duration: Duration) -> String {
+pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!("{:02}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, duration.subsec_millis())
 }

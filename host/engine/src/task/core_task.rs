@@ -1,7 +1,5 @@
 //! The core tasks that are done where the execution lives: no slot, no process, no file.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value as Json};
 use switchyard_expr::{Engine, Scope, is_truthy};
 use switchyard_model::{JsonMap, Label, Level, State};
@@ -22,7 +20,6 @@ pub enum CoreTask {
     Labels,
     SetVariables,
     UnsetVariables,
-    Sleep,
 }
 
 const TABLE: &[(&str, CoreTask)] = &[
@@ -36,7 +33,6 @@ const TABLE: &[(&str, CoreTask)] = &[
     ("io.kestra.plugin.core.execution.Labels", CoreTask::Labels),
     ("io.kestra.plugin.core.execution.SetVariables", CoreTask::SetVariables),
     ("io.kestra.plugin.core.execution.UnsetVariables", CoreTask::UnsetVariables),
-    ("io.kestra.plugin.core.flow.Sleep", CoreTask::Sleep),
 ];
 
 /// One log entry of a core task.
@@ -58,8 +54,6 @@ pub struct Done {
     pub labels: Vec<Label>,
     /// The execution's variables from now on.
     pub variables: Option<JsonMap>,
-    /// The task is over only after this long.
-    pub sleep: Option<Duration>,
 }
 
 impl CoreTask {
@@ -152,15 +146,6 @@ impl CoreTask {
                     }
                 }
                 done.variables = Some(all);
-            }
-            Self::Sleep => {
-                let text = property.text("duration")?.unwrap_or_default();
-                let duration = switchyard_model::duration::parse(text.trim()).map_err(|_| {
-                    Error::user("flow::not_a_duration", format!("`duration` is `{text}`, which is not an ISO-8601 duration"))
-                        .with_help("write durations like PT30S, PT5M or P1D")
-                        .at("/duration")
-                })?;
-                done.sleep = Some(duration);
             }
         }
         Ok(done)

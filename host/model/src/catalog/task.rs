@@ -191,6 +191,12 @@ pub const TASKS: &[TypeSpec] = &[
         &[EXECUTION_ID, NAMESPACE, FLOW_ID, property("inputs", Map, "Inputs of the pause.")],
     ),
     spec(
+        "io.kestra.plugin.core.execution.Kill",
+        "Kill an execution",
+        "Ends a running execution.",
+        &[property("executionId", Text, "The execution.").required()],
+    ),
+    spec(
         "io.kestra.plugin.core.execution.Count",
         "Count executions",
         "Counts executions.",
@@ -270,6 +276,18 @@ pub const TASKS: &[TypeSpec] = &[
     )
     .outputs(&[("keys", "The keys.")]),
     spec(
+        "io.kestra.plugin.core.kv.PurgeKV",
+        "Purge keys",
+        "Deletes expired keys, or keys by their names.",
+        &[
+            property("namespaces", TEXTS, "The namespaces; the flow's own when absent."),
+            NAMESPACE,
+            property("expiredOnly", Flag, "Whether only expired keys are deleted.").default("true"),
+            property("keyPattern", Text, "Only keys that this glob matches."),
+        ],
+    )
+    .outputs(&[("size", "How many were deleted.")]),
+    spec(
         "io.kestra.plugin.core.state.Set",
         "Set state",
         "Merges values into a state.",
@@ -320,6 +338,13 @@ pub const TASKS: &[TypeSpec] = &[
             property("separator", Text, "Put between the files."),
             property("extension", Text, "The new file's extension.").default("\".tmp\""),
         ],
+    )
+    .outputs(&[("uri", "The new file.")]),
+    spec(
+        "io.kestra.plugin.core.storage.Write",
+        "Write a file",
+        "Stores a text as a file.",
+        &[property("content", Text, "The text.").required(), property("extension", Text, "The new file's extension.").default("\".tmp\"")],
     )
     .outputs(&[("uri", "The new file.")]),
     spec("io.kestra.plugin.core.storage.Delete", "Delete a file", "Deletes a stored file.", &[URI, MISSING])

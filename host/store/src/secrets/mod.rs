@@ -125,6 +125,19 @@ impl Secrets {
         self.values.get(&key).map(String::as_str).ok_or(Error::Missing { key })
     }
 
+    /// The secret of the nearest of a namespace and its parents, or else the one of every namespace. A namespace's own secrets are
+    /// written `namespace/KEY`.
+    pub fn in_namespace(&self, namespace: &str, key: &str) -> Result<&str, Error> {
+        let mut nearest = Some(namespace);
+        while let Some(here) = nearest {
+            if let Some(value) = self.values.get(&format!("{here}/{key}").to_uppercase()) {
+                return Ok(value);
+            }
+            nearest = here.rsplit_once('.').map(|(parent, _)| parent);
+        }
+        self.get(key)
+    }
+
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream::Stream;
@@ -63,6 +64,27 @@ pub(super) fn write(target: &Path, write: impl Fn(&Path) -> io::Result<()>) -> R
         let _ = std::fs::remove_file(&new);
         file_error(target, error)
     })
+}
+
+/// Like [`write`], but leaves a file that is there already; `false` then.
+pub(super) fn create(target: &Path, bytes: &[u8]) -> Result<bool> {
+    make_parent(target)?;
+    let folder = target.parent().unwrap_or(Path::new("."));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let new = folder.join(format!("{UNFINISHED}{}-c{number}", std::process::id()));
+    // A link is made or not made, even if several hosts try at the same time.
+    let created = std::fs::write(&new, bytes).and_then(|()| match std::fs::hard_link(&new, target) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        linked => linked.map(|()| true),
+    });
+    let _ = std::fs::remove_file(&new);
+    created.map_err(|error| file_error(target, error))
+}
+
+pub(super) fn modified(uri: &StorageUri, path: &Path) -> Result<SystemTime> {
+    let found = open(uri, path)?;
+    found.metadata().and_then(|found| found.modified()).map_err(|error| file_error(path, error))
 }
 
 pub(super) fn copy(from: &File, to: &Path) -> io::Result<()> {

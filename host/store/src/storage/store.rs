@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
 
 use super::error::file_error;
 use super::{Error, Result, StorageUri, local};
@@ -70,6 +71,7 @@ impl Storage {
             let path = parsed.to_file_path().map_err(|()| refuse("it names no directory of this machine".to_owned()))?;
             return Ok(Self::local(path));
         }
+        crate::tls::install();
         let (store, prefix) = object_store::parse_url_opts(&parsed, options).map_err(|error| refuse(error.to_string()))?;
         let prefix = match prefix.as_ref() {
             "" => TENANT.to_owned(),
@@ -93,6 +95,26 @@ impl Storage {
         match self.at_uri(uri) {
             Ok((store, key)) => store.put(&key, PutPayload::from_bytes(bytes)).await.map(drop).map_err(|error| Error::store(uri, error)),
             Err(target) => blocking(move || local::write(&target, |new| std::fs::write(new, &bytes))).await,
+        }
+    }
+
+    /// Stores bytes unless there is a file already; `false` when there is. Of several callers only one succeeds.
+    pub async fn create(&self, uri: &StorageUri, bytes: Bytes) -> Result<bool> {
+        match self.at_uri(uri) {
+            Ok((store, key)) => match store.put_opts(&key, PutPayload::from_bytes(bytes), PutMode::Create.into()).await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                Err(error) => Err(Error::store(uri, error)),
+            },
+            Err(target) => blocking(move || local::create(&target, &bytes)).await,
+        }
+    }
+
+    /// When a file was stored.
+    pub async fn modified(&self, uri: &StorageUri) -> Result<SystemTime> {
+        match self.at_uri(uri) {
+            Ok((store, key)) => Ok(store.head(&key).await.map_err(|error| Error::store(uri, error))?.last_modified.into()),
+            Err(path) => local::modified(uri, &path),
         }
     }
 

@@ -31,6 +31,14 @@ impl StorageUri {
         Ok(Self { path: path.to_owned() })
     }
 
+    /// A file or folder that belongs to a namespace.
+    pub fn in_namespace(namespace: &str, path: &str) -> Result<Self> {
+        if namespace.split('.').any(str::is_empty) || namespace.contains('/') {
+            return Err(Error::Uri { text: namespace.to_owned(), reason: "it is no namespace" });
+        }
+        Self::from_path(&format!("{}/{path}", namespace_path(namespace)))
+    }
+
     /// The file `file` of a task run.
     pub fn task_file(namespace: &str, flow: &str, execution: &str, task: &str, task_run: &str, file: &str) -> Result<Self> {
         Self::from_path(&format!(

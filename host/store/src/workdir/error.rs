@@ -17,6 +17,8 @@ pub enum Error {
     File { name: String, directory: PathBuf, source: io::Error },
     #[error("the glob `{pattern}` is not valid at character {at}: {reason}")]
     Glob { pattern: String, at: usize, reason: String },
+    #[error("the archive of a working directory is damaged: {reason}")]
+    Archive { reason: String },
     #[error("the working directory `{}` cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("the working directory `{}` cannot be removed: {source}; remove it by hand, its files may belong to another user", path.display())]
@@ -32,6 +34,7 @@ impl Error {
             Self::Link { .. } => "workdir::link",
             Self::File { .. } => "workdir::file",
             Self::Glob { .. } => "workdir::glob",
+            Self::Archive { .. } => "workdir::archive",
             Self::Read { .. } => "workdir::read",
             Self::Remove { .. } => "workdir::remove",
         }

@@ -3,6 +3,7 @@
 //! Every file in it is opened here and nowhere else, component by component without following a symbolic link, so
 //! no name from a user, an archive, a container or a bucket can lead out of it.
 
+mod archive;
 mod beneath;
 mod capture;
 mod error;

@@ -1,0 +1,34 @@
+//! Tools as users run them: the built program, the built plugins, and the real tool wherever there is one.
+//!
+//! `cargo xtask test` installs the tools into its cache.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clouds;
+mod git;
+mod installed;
+mod server;
+
+use serde_json::Value as Json;
+use support::{Home, Ran};
+
+/// The task runner of these tests.
+pub const PROCESS: &str = "taskRunner: {type: io.kestra.plugin.core.runner.Process}";
+
+/// Runs a flow and answers the execution, with all that was said.
+#[track_caller]
+pub fn run(home: &Home, flow: &str, code: i32) -> (Json, Ran) {
+    let ran = home.flow(flow, &["-o", "json"]).expect(code);
+    (serde_json::from_str(&ran.stdout()).unwrap_or_else(|error| panic!("{error}: {}", ran.stderr())), ran)
+}
+
+/// The one task run of a task.
+#[track_caller]
+pub fn task<'a>(execution: &'a Json, id: &str) -> &'a Json {
+    let found: Vec<&Json> = execution["taskRunList"].as_array().unwrap().iter().filter(|run| run["taskId"] == id).collect();
+    assert_eq!(found.len(), 1, "{id}: {execution:#}");
+    found[0]
+}

@@ -1,0 +1,12 @@
+//! Tasks that the host does itself, in flows.
+
+#![allow(clippy::unwrap_used)]
+
+mod http;
+mod kv;
+mod logs;
+mod namespace;
+mod secret;
+mod storage;
+mod support;
+mod templated;
