@@ -111,6 +111,9 @@ pub struct Run {
     /// Tasks that may run at the same time [usual: four for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub slots: Option<u16>,
+    /// Files of a folder for a namespace; tasks get them by `namespaceFiles`
+    #[arg(long, value_name = "NAMESPACE=DIR")]
+    pub namespace_files: Vec<String>,
     /// Keep the journal, logs and files of executions here [usual: nothing is kept]
     #[arg(long, value_name = "DIR", env = "SWITCHYARD_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,
@@ -320,6 +323,12 @@ pub struct Expr {
     /// A JSON object of variables; `-` reads it from standard input
     #[arg(long, value_name = "FILE.json")]
     pub vars: Option<PathBuf>,
+    /// The namespace whose keys, files and secrets functions see [usual: `flow.namespace` of the variables]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Where `kv()`, `read()` and others look, as given to `switchyard run`
+    #[arg(long, value_name = "DIR", env = "SWITCHYARD_DATA_DIR", hide_env_values = true)]
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Print the completions of a shell

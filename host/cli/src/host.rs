@@ -16,6 +16,7 @@ use crate::{arguments::Globals, failure::Failure, place};
 
 /// Read when nobody names another one.
 const CONFIG: &str = "switchyard.yaml";
+const ENCRYPTION_KEY: &str = "SWITCHYARD_ENCRYPTION_KEY";
 
 pub struct Host {
     pub config: Arc<Config>,
@@ -73,7 +74,16 @@ pub fn registry_options() -> Options {
     options
 }
 
-fn configuration(globals: &Globals, sources: &mut Sources) -> Result<Config, Failure> {
+/// The file's configuration; the key of the environment wins, since a key in a file is easily shared by accident.
+pub fn configuration(globals: &Globals, sources: &mut Sources) -> Result<Config, Failure> {
+    let mut config = written(globals, sources)?;
+    if let Ok(key) = env::var(ENCRYPTION_KEY) {
+        config.encryption_key = Some(key);
+    }
+    Ok(config)
+}
+
+fn written(globals: &Globals, sources: &mut Sources) -> Result<Config, Failure> {
     let file = match &globals.config {
         Some(file) => file.clone(),
         None if Path::new(CONFIG).is_file() => PathBuf::from(CONFIG),

@@ -15,7 +15,7 @@ use switchyard_store::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    attempt::{Attempt, Cancel, Left, Leftovers, TaskLog, directory_id},
+    attempt::{Attempt, Cancel, Left, Leftovers, LogFile, TaskLog, directory_id},
     context::{Fixed, RunScope},
     core::{Ask, Decision, Effect, Event, Instance, Replayed, RunIx, TaskEnd, TimerKind},
     engine::Shared,
@@ -24,7 +24,7 @@ use crate::{
     script::{Preparation, prepare, task_ref},
     services::Services,
     task::{Done, Job, Rendering, decide, duration, job::Site, templated},
-    working_directory,
+    working_directory::{self, About},
 };
 
 /// What reaches an execution from outside.
@@ -376,9 +376,11 @@ impl Actor {
             let id = directory_id(self.instance.task_run(run), 0);
             let expr = &self.shared.expr;
             let log = self.log(run);
+            let (document, value) = (self.instance.task_run(run), scope.value());
+            let about = About { run: document, value: value.as_deref(), expr, scope: &scope };
             let job = match ask {
-                Ask::Close => working_directory::close(kind, id, task_ref(self.instance.task_run(run), 0), expr, &scope)?,
-                _ => working_directory::open(kind, id, expr, &scope, &log)?,
+                Ask::Close => working_directory::close(kind, id, task_ref(document, 0), &about)?,
+                _ => working_directory::open(kind, id, &about, &log)?,
             };
             let (shared, outbox) = (Arc::clone(&self.shared), self.outbox.clone());
             tokio::spawn(async move {
@@ -430,6 +432,23 @@ impl Actor {
     /// The number of the attempt that runs or comes next.
     fn attempt_of(&self, run: RunIx) -> usize {
         self.instance.task_run(run).attempts.iter().filter(|attempt| attempt.state.current().is_terminal()).count()
+    }
+
+    /// The log of an attempt that may want a file of its own.
+    fn own_log(&self, run: RunIx) -> TaskLog {
+        let log = self.log(run);
+        if !self.instance.program().def(self.instance.task_of(run)).task.common.log_to_file {
+            return log;
+        }
+        let document = self.instance.task_run(run);
+        let path = self.shared.work_dirs.path(&format!("{}.log", directory_id(document, self.attempt_of(run))));
+        match LogFile::create(path) {
+            Ok(file) => log.into_file(file),
+            Err(error) => {
+                log.message(Level::Warn, &format!("`logToFile` has no effect, the file cannot be made: {error}"));
+                log
+            }
+        }
     }
 
     /// Takes a runnable task up: core tasks are done here and now, others go to their runner.
@@ -495,7 +514,7 @@ impl Actor {
                 let site = Site {
                     shared: Arc::clone(&self.shared),
                     services: Arc::clone(&self.services),
-                    log: self.log(run),
+                    log: self.own_log(run),
                     task: task_ref(document, attempt),
                     value: scope.value(),
                     execution: kind.looks_back.then(|| Arc::new(self.instance.execution().clone())),
@@ -532,7 +551,7 @@ impl Actor {
         })?;
         // Whatever could not be masked is not started.
         self.services.masker()?;
-        let log = self.log(run);
+        let log = self.own_log(run);
         for warning in &prepared.warnings {
             log.message(Level::Warn, warning);
         }

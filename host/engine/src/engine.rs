@@ -259,6 +259,15 @@ impl Engine {
             submission.inputs.insert(name, Json::String(uri));
         }
         let services = Services::new(&self.0, &execution.namespace);
+        // A namespace file is a stored file by another name.
+        for input in definition.inputs.iter().filter(|input| input.kind == InputType::File) {
+            let given = submission.inputs.get(&*input.id).cloned().or_else(|| input.defaults.as_ref().map(switchyard_model::Node::to_json));
+            if let Some(path) = given.as_ref().and_then(|given| given.as_str()?.strip_prefix("nsfile://")) {
+                let uri = switchyard_expr::Host::file_uri(&services, path, None)
+                    .map_err(|error| Refused::Error(Error::user("namespace::path", error.to_string())))?;
+                submission.inputs.insert(input.id.to_string(), Json::String(uri));
+            }
+        }
         let (expr, shared) = (&self.0.expr, &self.0.context);
         let evaluate = |template: &str, known: &JsonMap| {
             let mut scope = Overlay::on(&**shared).with_host(&services);
@@ -295,6 +304,12 @@ impl Engine {
         let sealed = vault.seal(plain)?;
         at.insert(name.to_owned(), sealed);
         Ok(())
+    }
+
+    /// Copies the files of a folder into a namespace; answers how many.
+    pub async fn add_namespace_files(&self, namespace: &str, folder: &std::path::Path) -> Result<usize, Error> {
+        let files = switchyard_store::namespace_files::NamespaceFiles::new(self.0.storage.clone());
+        files.add_folder(namespace, folder).await.map_err(|error| Error::user(error.code(), error.to_string()))
     }
 
     async fn store_input(&self, execution: &Execution, input: &str, path: &std::path::Path) -> Result<String, Error> {

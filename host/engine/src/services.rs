@@ -37,12 +37,12 @@ const READABLE: u64 = 64 * 1024 * 1024;
 impl Services {
     /// For an execution of a flow in `namespace`.
     pub(crate) fn new(shared: &Shared, namespace: &Arc<str>) -> Self {
-        Self {
-            secrets: Arc::clone(&shared.secrets),
-            storage: shared.storage.clone(),
-            namespace: Arc::clone(namespace),
-            seen: Mutex::default(),
-        }
+        Self::over(shared.storage.clone(), Arc::clone(&shared.secrets), Arc::clone(namespace))
+    }
+
+    /// Without an engine, for a template alone.
+    pub fn over(storage: Storage, secrets: Arc<Secrets>, namespace: Arc<str>) -> Self {
+        Self { secrets, storage, namespace, seen: Mutex::default() }
     }
 
     /// Masks every secret seen so far.

@@ -7,6 +7,7 @@ use crate::property::Property;
 use crate::type_name::canonical_type;
 
 pub mod document;
+pub mod example;
 pub mod flowable;
 pub mod input;
 pub mod task;

@@ -24,7 +24,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Explain(command) => explain::run(globals, command),
         Command::Plugins(command) => plugins::run(globals, command),
         Command::Schema(command) => schema::run(globals, command),
-        Command::Expr(command) => expr::run(command),
+        Command::Expr(command) => expr::run(globals, command),
         Command::Completions(command) => completions::run(command),
         Command::Run(command) => run::run(globals, command),
         Command::Conformance => plugins::conformance(),

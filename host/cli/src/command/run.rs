@@ -70,6 +70,10 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
     };
     let engine =
         Engine::start(options, host.registry.clone(), Arc::clone(&progress) as Arc<dyn Observer>).map_err(|error| failed(&error))?;
+    for written in &command.namespace_files {
+        let (namespace, folder) = pair(written, "--namespace-files", "NAMESPACE=DIR")?;
+        engine.add_namespace_files(&namespace, Path::new(&folder)).await.map_err(|error| failed(&error))?;
+    }
     if command.dry_run {
         let tasks = engine.preview(&flow, submission).await.map_err(|refused| refusal(refused, host))?;
         return dry_run::show(&tasks, globals, json);
@@ -166,7 +170,7 @@ fn pair(written: &str, option: &str, form: &str) -> Result<(String, String), Fai
 }
 
 /// Secrets of the environment, then those of the configured file.
-fn secrets(file: Option<&Path>) -> Result<Secrets, Failure> {
+pub(super) fn secrets(file: Option<&Path>) -> Result<Secrets, Failure> {
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let (mut secrets, mut doubts) = Secrets::from_env(variables);
     if let Some(file) = file {

@@ -4,13 +4,17 @@ use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use switchyard_model::Level;
-use switchyard_plugin_api::{Error, LogStream, Phase, Progress};
+use switchyard_plugin_api::{Error, LogStream, Phase, Progress, TaskRef};
 use switchyard_store::{
     logs::{self, ExecutionLog, LogWriter, Mark, Marked},
     masking::Masker,
 };
 
-use crate::notice::{Notice, Observer, TaskTag};
+use super::log_file::LogFile;
+use crate::{
+    engine::Shared,
+    notice::{Notice, Observer, TaskTag},
+};
 
 /// A longer message becomes several entries.
 const LONGEST_MESSAGE: usize = 10 * 1024;
@@ -28,6 +32,8 @@ struct Inner {
     /// Lines below it are not kept.
     minimum: Level,
     masker: Masker,
+    /// Takes the lines in the log store's place.
+    file: Option<LogFile>,
 }
 
 impl TaskLog {
@@ -50,7 +56,23 @@ impl TaskLog {
             observer: Arc::clone(observer),
             minimum: minimum.unwrap_or(Level::Trace),
             masker,
+            file: None,
         }))
+    }
+
+    /// The same log, kept in a file. Only before it is shared.
+    #[must_use]
+    pub fn into_file(self, file: LogFile) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner { file: Some(file), ..inner })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// Stores the file, if there is one; answers its URI.
+    pub(crate) async fn store_file(&self, shared: &Shared, task: &TaskRef) -> Option<String> {
+        let stored = self.0.file.as_ref()?.store(shared, task).await;
+        stored.map_err(|error| tracing::error!(taskrun = %self.0.tag.taskrun_id, "the log file could not be stored: {}", error.message)).ok()
     }
 
     pub fn masker(&self) -> &Masker {
@@ -138,9 +160,15 @@ impl TaskLog {
             return;
         }
         let time = if time == 0 { now() } else { time };
-        let written = match mark {
-            Some(mark) => self.0.writer.append_marked(source, time, bytes, mark),
-            None => self.0.writer.append(source, time, bytes),
+        let written = match (&self.0.file, mark) {
+            (Some(file), mark) => {
+                if let Err(error) = file.append(source, level, time, bytes) {
+                    tracing::error!(taskrun = %self.0.tag.taskrun_id, %error, "log lines could not be written");
+                }
+                mark.map_or(Ok(()), |mark| self.0.writer.mark(time, mark))
+            }
+            (None, Some(mark)) => self.0.writer.append_marked(source, time, bytes, mark),
+            (None, None) => self.0.writer.append(source, time, bytes),
         };
         if let Err(error) = written {
             self.lost(&error);

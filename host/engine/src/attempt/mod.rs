@@ -4,6 +4,7 @@ mod cancel;
 mod context;
 mod files;
 mod log;
+mod log_file;
 mod outputs;
 mod plan;
 mod staging;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use cancel::Cancel;
 pub use log::TaskLog;
+pub use log_file::LogFile;
 pub(crate) use outputs::store;
 pub(crate) use staging::place;
 
@@ -127,11 +129,15 @@ impl Attempt {
             let _ = outbox.send(Message::Detached { run });
             return;
         }
-        let ended = match self.cancel.current().map(|asked| asked.reason) {
+        let (shared, log, task) = (Arc::clone(&self.shared), self.log.clone(), self.prepared.request.task.clone());
+        let mut ended = match self.cancel.current().map(|asked| asked.reason) {
             Some(CancelReason::Detach) => None,
             Some(_) => Some((TaskEnd::state(State::Killed), Leftovers::default())),
             None => self.work().await,
         };
+        if let Some((end, _)) = &mut ended {
+            end.log_file = log.store_file(&shared, &task).await;
+        }
         drop(slot);
         let _ = outbox.send(match ended {
             Some((end, leftovers)) => Message::Ended { run, end, leftovers },

@@ -23,6 +23,10 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
     if !prepared.inputs.is_empty() {
         log.phase(Phase::StagingIn);
     }
+    if let Some(files) = &prepared.namespace_files {
+        log.phase(Phase::StagingIn);
+        files.place(shared, &directory, log).await?;
+    }
     for input in &prepared.inputs {
         place(shared, &directory, input).await?;
     }

@@ -46,6 +46,9 @@ pub struct TaskEnd {
     /// What the attempt measured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<switchyard_model::Metric>,
+    /// Where the attempt's log is, when it has a file of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<String>,
     /// For a random retry delay, in `[0, 1)`.
     pub random: f64,
     /// Parts of its work that get task runs of their own.

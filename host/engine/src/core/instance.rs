@@ -168,6 +168,7 @@ impl Instance {
         {
             attempt.state.push(state, self.now);
             attempt.metrics = end.metrics;
+            attempt.log_file = end.log_file.map(Into::into);
         }
         self.put_outputs(run, end.outputs);
         self.add_parts(run, end.parts);

@@ -15,7 +15,7 @@ use super::{
     files::{self, Input},
     request::task_ref,
 };
-use crate::{config::Config, task::unrendered};
+use crate::{config::Config, namespace_files::FilePlacement, task::unrendered};
 
 /// What is at hand.
 pub struct Preparation<'a> {
@@ -43,6 +43,8 @@ pub struct Prepared {
     pub runner_type: String,
     pub runner_component: Arc<Component>,
     pub request: RunRequest,
+    /// Files of namespaces, placed first.
+    pub namespace_files: Option<FilePlacement>,
     /// The user's input files.
     pub inputs: Vec<Input>,
     /// The task's own files.
@@ -67,11 +69,8 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
         Chosen::here()
     };
     warnings.extend(deprecation(&chosen));
-    let namespace_files =
-        given.properties.get("namespaceFiles").filter(|files| !files.is_null() && files.get("enabled") != Some(&Json::Bool(false)));
-    if namespace_files.is_some() {
-        warnings.push("`namespaceFiles` has no effect yet: no namespace file was placed; use `inputFiles`".to_owned());
-    }
+    let written = given.properties.get("namespaceFiles").unwrap_or(&Json::Null);
+    let namespace_files = FilePlacement::read(given.expr, written, &given.run.namespace, given.scope)?;
     let runner_component = given.registry.component(&chosen.type_name)?;
     let runner = given.registry.runner(&chosen.type_name)?;
     let runner_type = runner_component.type_name.clone();
@@ -140,7 +139,7 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
             require_image(&request, &runner_component.type_name)?;
         }
     }
-    Ok(Prepared { runner, runner_type, runner_component, request, inputs, files: plan_files, properties: own, plan, warnings })
+    Ok(Prepared { runner, runner_type, runner_component, request, namespace_files, inputs, files: plan_files, properties: own, plan, warnings })
 }
 
 /// Whether a task lets the user choose where it runs. One that does not works on the host itself.

@@ -127,7 +127,7 @@ impl Job {
         };
         let log = &self.given.site.log;
         let failed = || TaskEnd { random: crate::random::unit(), ..TaskEnd::state(State::Failed) };
-        let end = tokio::select! {
+        let mut end = tokio::select! {
             done = work => match done {
                 Ok(outputs) => TaskEnd::state(State::Success).outputs(outputs),
                 Err(error) => {
@@ -144,6 +144,7 @@ impl Job {
                 failed()
             }
         };
+        end.log_file = log.store_file(&self.given.site.shared, &self.given.site.task).await;
         self.given.site.sweep();
         // The execution may be over.
         let _ = outbox.send(Message::Ended { run, end, leftovers: Leftovers::default() });
