@@ -1,6 +1,9 @@
 //! The cache of a WorkingDirectory: files that are there again at the next run. Spec 4.3.
 
-use std::{fs::File, time::{Duration, SystemTime}};
+use std::{
+    fs::File,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::Value as Json;
 use switchyard_expr::{Engine, Scope};
@@ -11,7 +14,12 @@ use switchyard_store::{
     workdir::{Capture, FileMode, WorkDir},
 };
 
-use crate::{attempt::TaskLog, digest, engine::Shared, task::{duration, unrendered}};
+use crate::{
+    attempt::TaskLog,
+    digest,
+    engine::Shared,
+    task::{duration, unrendered},
+};
 
 /// A cache, rendered.
 #[derive(Debug, Clone)]

@@ -11,7 +11,11 @@ use switchyard_store::{
     workdir::{FileMode, WorkDir},
 };
 
-use crate::{attempt::TaskLog, engine::Shared, task::{plain, unrendered}};
+use crate::{
+    attempt::TaskLog,
+    engine::Shared,
+    task::{plain, unrendered},
+};
 
 /// Which files go where, rendered.
 #[derive(Debug, Clone)]
@@ -99,7 +103,10 @@ impl FilePlacement {
             placed.buffer_unordered(AT_ONCE).try_for_each(|_| std::future::ready(Ok(()))).await?;
         }
         if count == 0 {
-            log.message(Level::Debug, &format!("`namespaceFiles` placed no file: the namespace {} has none that fit", self.namespaces.join(", ")));
+            log.message(
+                Level::Debug,
+                &format!("`namespaceFiles` placed no file: the namespace {} has none that fit", self.namespaces.join(", ")),
+            );
         }
         Ok(())
     }
@@ -113,7 +120,10 @@ impl FilePlacement {
                 .with_help("set `ifExists` to OVERWRITE, WARN or IGNORE")
                 .at("/namespaceFiles/ifExists")),
             IfExists::Warn => {
-                log.message(Level::Warn, &format!("the file `{path}` is in the working directory already; the namespace's one is left out"));
+                log.message(
+                    Level::Warn,
+                    &format!("the file `{path}` is in the working directory already; the namespace's one is left out"),
+                );
                 Ok(false)
             }
             _ => Ok(false),

@@ -57,7 +57,8 @@ pub fn close(kind: &WorkingDirectory, id: String, task: TaskRef, about: &About<'
     let written = kind.output_files.as_ref().map_or(Json::Null, Node::to_json);
     let rendered = about.expr.render_value(&written, about.scope).map_err(|error| unrendered(&error))?;
     let patterns = rendered.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
-    let since = SystemTime::UNIX_EPOCH + std::time::Duration::from_micros(u64::try_from(about.run.state.start_date().as_microsecond()).unwrap_or_default());
+    let since = SystemTime::UNIX_EPOCH
+        + std::time::Duration::from_micros(u64::try_from(about.run.state.start_date().as_microsecond()).unwrap_or_default());
     Ok(Job::Close { id, task, patterns, cache: about.cache(kind)?, since })
 }
 
@@ -128,7 +129,14 @@ async fn fill(
     Ok(())
 }
 
-async fn keep(shared: &Shared, id: &str, task: &TaskRef, patterns: &[String], source: Source, log: &TaskLog) -> Result<Map<String, Json>, Error> {
+async fn keep(
+    shared: &Shared,
+    id: &str,
+    task: &TaskRef,
+    patterns: &[String],
+    source: Source,
+    log: &TaskLog,
+) -> Result<Map<String, Json>, Error> {
     let mut files = Map::new();
     let directory = shared.work_dirs.at(id).map_err(|e| Error::environment(e.code(), e.to_string()))?;
     let found = directory.capture(&Capture::new(patterns.to_vec())).map_err(|e| Error::user(e.code(), e.to_string()))?;

@@ -72,7 +72,9 @@ impl TaskLog {
     /// Stores the file, if there is one; answers its URI.
     pub(crate) async fn store_file(&self, shared: &Shared, task: &TaskRef) -> Option<String> {
         let stored = self.0.file.as_ref()?.store(shared, task).await;
-        stored.map_err(|error| tracing::error!(taskrun = %self.0.tag.taskrun_id, "the log file could not be stored: {}", error.message)).ok()
+        stored
+            .map_err(|error| tracing::error!(taskrun = %self.0.tag.taskrun_id, "the log file could not be stored: {}", error.message))
+            .ok()
     }
 
     pub fn masker(&self) -> &Masker {

@@ -74,7 +74,8 @@ impl LogFile {
         }
         let stored = |error: storage::Error| Error::environment(error.code(), error.to_string());
         let name = format!("{}-{}.log", task.taskrun_id, task.attempt);
-        let uri = StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, &name).map_err(stored)?;
+        let uri = StorageUri::task_file(&task.namespace, &task.flow_id, &task.execution_id, &task.task_id, &task.taskrun_id, &name)
+            .map_err(stored)?;
         shared.storage.put_file(&uri, &self.path, storage::Source::Move).await.map_err(stored)?;
         Ok(uri.to_string())
     }

@@ -53,9 +53,9 @@ pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, warnings: &mut Vec
             }
         };
         let content = match content.strip_prefix("nsfile://") {
-            Some(path) => scope.host().file_uri(path, None).map_err(|error| {
-                Error::user("namespace::path", error.to_string()).at("/inputFiles")
-            })?,
+            Some(path) => {
+                scope.host().file_uri(path, None).map_err(|error| Error::user("namespace::path", error.to_string()).at("/inputFiles"))?
+            }
             None => content,
         };
         let content = if content.starts_with("kestra://") { Content::Stored(content) } else { Content::Text(content) };

@@ -139,7 +139,18 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
             require_image(&request, &runner_component.type_name)?;
         }
     }
-    Ok(Prepared { runner, runner_type, runner_component, request, namespace_files, inputs, files: plan_files, properties: own, plan, warnings })
+    Ok(Prepared {
+        runner,
+        runner_type,
+        runner_component,
+        request,
+        namespace_files,
+        inputs,
+        files: plan_files,
+        properties: own,
+        plan,
+        warnings,
+    })
 }
 
 /// Whether a task lets the user choose where it runs. One that does not works on the host itself.

@@ -8,10 +8,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "log.Fetch",
         "- id: logs\n  type: io.kestra.plugin.core.log.Fetch\n  level: WARN\n- id: show\n  type: io.kestra.plugin.core.log.Log\n  message: \"{{ read(outputs.logs.uri) }}\"\n",
     ),
-    (
-        "log.PurgeLogs",
-        "- id: purge\n  type: io.kestra.plugin.core.log.PurgeLogs\n  endDate: \"{{ now() | dateAdd(-30, 'DAYS') }}\"\n",
-    ),
+    ("log.PurgeLogs", "- id: purge\n  type: io.kestra.plugin.core.log.PurgeLogs\n  endDate: \"{{ now() | dateAdd(-30, 'DAYS') }}\"\n"),
     ("debug.Return", "- id: value\n  type: io.kestra.plugin.core.debug.Return\n  format: \"{{ flow.id }}\"\n"),
     ("debug.Echo", "- id: echo\n  type: io.kestra.plugin.core.debug.Echo\n  format: \"{{ flow.id }}\"\n"),
     (
@@ -27,7 +24,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "- id: check\n  type: io.kestra.plugin.core.execution.Assert\n  conditions:\n    - \"{{ 1 + 1 == 2 }}\"\n  errorMessage: arithmetic is broken\n",
     ),
     ("execution.Exit", "- id: stop\n  type: io.kestra.plugin.core.execution.Exit\n  state: WARNING\n"),
-    ("execution.Labels", "- id: label\n  type: io.kestra.plugin.core.execution.Labels\n  labels:\n    day: \"{{ now(format='yyyy-MM-dd') }}\"\n"),
+    (
+        "execution.Labels",
+        "- id: label\n  type: io.kestra.plugin.core.execution.Labels\n  labels:\n    day: \"{{ now(format='yyyy-MM-dd') }}\"\n",
+    ),
     ("execution.Resume", "- id: resume\n  type: io.kestra.plugin.core.execution.Resume\n  executionId: \"{{ kv('paused') }}\"\n"),
     ("execution.Kill", "- id: kill\n  type: io.kestra.plugin.core.execution.Kill\n  executionId: \"{{ kv('running') }}\"\n"),
     (
@@ -46,11 +46,11 @@ const EXAMPLES: &[(&str, &str)] = &[
         "execution.PurgeExecutions",
         "- id: purge\n  type: io.kestra.plugin.core.execution.PurgeExecutions\n  endDate: \"{{ now() | dateAdd(-30, 'DAYS') }}\"\n  states: [SUCCESS]\n",
     ),
+    ("kv.Set", "- id: set\n  type: io.kestra.plugin.core.kv.Set\n  key: last_run\n  value: \"{{ execution.startDate }}\"\n  ttl: P7D\n"),
     (
-        "kv.Set",
-        "- id: set\n  type: io.kestra.plugin.core.kv.Set\n  key: last_run\n  value: \"{{ execution.startDate }}\"\n  ttl: P7D\n",
+        "kv.Get",
+        "- id: get\n  type: io.kestra.plugin.core.kv.Get\n  key: last_run\n- id: use\n  type: io.kestra.plugin.core.log.Log\n  message: \"{{ outputs.get.value ?? 'never' }}\"\n",
     ),
-    ("kv.Get", "- id: get\n  type: io.kestra.plugin.core.kv.Get\n  key: last_run\n- id: use\n  type: io.kestra.plugin.core.log.Log\n  message: \"{{ outputs.get.value ?? 'never' }}\"\n"),
     ("kv.Delete", "- id: delete\n  type: io.kestra.plugin.core.kv.Delete\n  key: last_run\n"),
     ("kv.GetKeys", "- id: keys\n  type: io.kestra.plugin.core.kv.GetKeys\n  prefix: last_\n"),
     ("kv.PurgeKV", "- id: purge\n  type: io.kestra.plugin.core.kv.PurgeKV\n  namespaces: [company.team]\n"),
@@ -115,7 +115,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "templating.TemplatedTask",
         "- id: made\n  type: io.kestra.plugin.core.templating.TemplatedTask\n  spec: |\n    id: inner\n    type: io.kestra.plugin.core.debug.Return\n    format: \"made for {{ flow.id }}\"\n",
     ),
-    ("trigger.Toggle", "- id: off\n  type: io.kestra.plugin.core.trigger.Toggle\n  flowId: nightly\n  trigger: every_night\n  enabled: false\n"),
+    (
+        "trigger.Toggle",
+        "- id: off\n  type: io.kestra.plugin.core.trigger.Toggle\n  flowId: nightly\n  trigger: every_night\n  enabled: false\n",
+    ),
 ];
 
 /// A whole flow that shows a type; by its current name.

@@ -41,7 +41,9 @@ impl WorkDir {
             let name = entry.name().map_err(broken)?.into_owned();
             let executable = entry.unix_mode().is_some_and(|mode| mode & EXECUTABLE != 0);
             let mut file = self.new_file(&name, if executable { FileMode::Executable } else { FileMode::Plain })?;
-            io::copy(&mut entry, &mut file).and_then(|_| file.set_modified(modified)).map_err(|error| self.failed(std::ffi::OsStr::new(&name), error))?;
+            io::copy(&mut entry, &mut file)
+                .and_then(|_| file.set_modified(modified))
+                .map_err(|error| self.failed(std::ffi::OsStr::new(&name), error))?;
             count += 1;
         }
         Ok(count)

@@ -90,7 +90,10 @@ impl Subject {
             abilities: Vec::new(),
             schema: schema::of_type(spec),
             outputs: spec.outputs.iter().map(|(name, doc)| ((*name).to_owned(), String::new(), (*doc).to_owned())).collect(),
-            examples: catalog::example::of(spec.name).map(|flow| Example { title: spec.title.to_owned(), flow, runnable: false }).into_iter().collect(),
+            examples: catalog::example::of(spec.name)
+                .map(|flow| Example { title: spec.title.to_owned(), flow, runnable: false })
+                .into_iter()
+                .collect(),
         }
     }
 
