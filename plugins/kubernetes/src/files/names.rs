@@ -1,0 +1,72 @@
+//! Names in archives: they come from the container, so they are checked before anything is written.
+
+use std::path::{Component, Path, PathBuf};
+
+/// A name below the root, without `.` parts; none when it is absolute or climbs.
+pub fn inside(name: &Path) -> Option<PathBuf> {
+    let mut clean = PathBuf::new();
+    for component in name.components() {
+        match component {
+            Component::Normal(part) => clean.push(part),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(clean)
+}
+
+/// Whether a symlink at `link` (below the root) with this target stays inside. `..` may only stand at the front: behind a name it could
+/// follow another link out.
+pub fn link_stays_inside(link: &Path, target: &Path) -> bool {
+    let mut depth = link.components().count().saturating_sub(1);
+    let mut named = false;
+    for component in target.components() {
+        match component {
+            Component::Normal(_) => named = true,
+            Component::CurDir => {}
+            Component::ParentDir if named || depth == 0 => return false,
+            Component::ParentDir => depth -= 1,
+            Component::RootDir | Component::Prefix(_) => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kube_k3_names_stay_inside() {
+        for (name, expected) in [
+            ("a/b", Some("a/b")),
+            ("./a/./b/", Some("a/b")),
+            ("", Some("")),
+            ("../a", None),
+            ("a/../../b", None),
+            ("a/../b", None),
+            ("/etc/passwd", None),
+            ("a/..b/c", Some("a/..b/c")),
+        ] {
+            assert_eq!(inside(Path::new(name)).as_deref(), expected.map(Path::new), "{name}");
+        }
+    }
+
+    #[test]
+    fn kube_k3_links_stay_inside() {
+        for (link, target, inside) in [
+            ("l", "a", true),
+            ("l", "a/b", true),
+            ("l", ".", true),
+            ("d/l", "../a", true),
+            ("d/e/l", "../../a", true),
+            ("l", "../x", false),
+            ("d/l", "../../x", false),
+            ("l", "/etc/passwd", false),
+            ("l", "a/../b", false),
+            ("d/l", "./../a", true),
+        ] {
+            assert_eq!(link_stays_inside(Path::new(link), Path::new(target)), inside, "{link} -> {target}");
+        }
+    }
+}

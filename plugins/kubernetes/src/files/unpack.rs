@@ -1,0 +1,146 @@
+//! Writes an archive below a directory. Names come from whatever ran in the pod: nothing is written outside the directory, and never through a
+//! link.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Read},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use super::{Moved, Wanted, names};
+
+/// Writes entries below a directory.
+pub struct Unpacker<'a> {
+    directory: &'a Path,
+    wanted: &'a Wanted,
+    /// Name in the archive to the file that was written for it.
+    written: HashMap<PathBuf, PathBuf>,
+    fetched: Moved,
+}
+
+impl<'a> Unpacker<'a> {
+    pub fn new(directory: &'a Path, wanted: &'a Wanted) -> Self {
+        Self { directory, wanted, written: HashMap::new(), fetched: Moved::default() }
+    }
+
+    pub fn run(mut self, archive: impl Read) -> io::Result<Moved> {
+        let mut archive = tar::Archive::new(archive);
+        // Many files come as several archives, one after the other.
+        archive.set_ignore_zeros(true);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            self.entry(&mut entry)?;
+        }
+        Ok(self.fetched)
+    }
+
+    fn entry(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<()> {
+        let raw = entry.path()?.into_owned();
+        let Some(name) = names::inside(&raw) else {
+            self.warn(&raw, "leads out of the working directory");
+            return Ok(());
+        };
+        if name.as_os_str().is_empty() || !self.wanted.takes(&name.to_string_lossy()) {
+            return Ok(());
+        }
+        if !self.parents(&name)? {
+            self.warn(&name, "would be written through a symlink");
+            return Ok(());
+        }
+        let target = self.directory.join(&name);
+        let mode = entry.header().mode().unwrap_or(0o644);
+        match entry.header().entry_type() {
+            tar::EntryType::Directory => {
+                if fs::symlink_metadata(&target).is_ok_and(|m| !m.is_dir()) {
+                    fs::remove_file(&target)?;
+                }
+                fs::create_dir_all(&target)?;
+                fs::set_permissions(&target, fs::Permissions::from_mode(mode & 0o777 | 0o700))?;
+            }
+            tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
+                self.file(entry, &target, mode)?;
+                self.written.insert(raw, target);
+            }
+            tar::EntryType::Symlink => {
+                let link = entry.link_name()?.unwrap_or_default().into_owned();
+                if names::link_stays_inside(&name, &link) {
+                    clear(&target)?;
+                    symlink(&link, &target)?;
+                } else {
+                    self.warn(&name, &format!("is a symlink to {}, outside the working directory", link.display()));
+                }
+            }
+            tar::EntryType::Link => {
+                let link = entry.link_name()?.unwrap_or_default().into_owned();
+                match self.written.get(&link) {
+                    Some(source) => {
+                        clear(&target)?;
+                        self.fetched.bytes += fs::copy(source, &target)?;
+                    }
+                    None => self.warn(&name, &format!("is a hard link to {}, which is not copied", link.display())),
+                }
+            }
+            tar::EntryType::Fifo => self.warn(&name, "is a pipe"),
+            tar::EntryType::Char | tar::EntryType::Block => self.warn(&name, "is a device"),
+            _ => self.warn(&name, "is of an unknown kind"),
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, entry: &mut tar::Entry<'_, impl Read>, target: &Path, mode: u32) -> io::Result<()> {
+        // The present file may be a hard link to something that must not change: it is replaced, not overwritten.
+        clear(target)?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode & 0o777 | 0o600).open(target)?;
+        let size = entry.size();
+        let copied = io::copy(entry, &mut file)?;
+        if copied != size {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{} is {size} bytes, only {copied} arrived", target.display()),
+            ));
+        }
+        self.fetched.bytes += copied;
+        // The creation mode is subject to the umask.
+        file.set_permissions(fs::Permissions::from_mode(mode & 0o777 | 0o600))?;
+        if let Ok(mtime) = entry.header().mtime() {
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(mtime))?;
+        }
+        Ok(())
+    }
+
+    /// Creates the directories above an entry; false when one of them is something else.
+    fn parents(&self, name: &Path) -> io::Result<bool> {
+        let mut path = self.directory.to_owned();
+        for part in name.parent().into_iter().flat_map(Path::components) {
+            path.push(part);
+            match fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_dir() => {}
+                Ok(_) => return Ok(false),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir(&path)?,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+
+    fn warn(&mut self, name: &Path, reason: &str) {
+        self.fetched.warnings.push(format!("{} {reason} and is not copied out of the pod", name.display()));
+    }
+}
+
+/// Removes whatever has this name, without following it.
+fn clear(target: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(target) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(target),
+        Ok(_) => fs::remove_file(target),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+#[path = "unpack_tests.rs"]
+mod unpack_tests;

@@ -1,0 +1,36 @@
+//! The Kubernetes task runner: pods of a cluster.
+//!
+//! A [`Run`](run::Run) goes from a request to its outcome: [`pod`] says what is to be created (pure), [`cluster`] connects, asks and watches, [`launch`]
+//! creates, [`follow`] waits for the start (with [`start`]), moves files ([`files`] over [`exec`]), carries output ([`logs`]) and reads the pod's
+//! [`state`], [`cleanup`] removes. [`attach`] enters the same path in its middle, after a restart of the host.
+
+#![forbid(unsafe_code)]
+
+mod attach;
+mod checkpoint;
+mod cleanup;
+mod cluster;
+mod error;
+mod events;
+mod exec;
+mod files;
+mod follow;
+mod health;
+mod launch;
+mod logs;
+mod outcome;
+mod pod;
+pub mod properties;
+mod run;
+pub mod runner;
+pub mod scalar;
+mod secret;
+mod start;
+mod state;
+
+use runner::Kubernetes;
+
+switchyard_plugin_api::export_plugin! {
+    id: "kubernetes",
+    runners: [Kubernetes],
+}

@@ -1,0 +1,172 @@
+//! Reading the log of the task's container into the host.
+
+use std::{sync::Mutex, sync::PoisonError, time::Duration};
+
+use http_body_util::BodyExt as _;
+use switchyard_plugin_api::{LogStream, prelude::*};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Cursor, Piece, Position};
+use crate::{
+    cluster::{ABSENCE, Call, Cluster, Trouble, chain, escape, jitter},
+    pod::MAIN,
+};
+
+/// A silent stream is opened anew from time to time: a connection that is dead without a word looks the same.
+const SILENCE: Duration = Duration::from_secs(300);
+/// An end that is confirmed within this time needs no second look.
+const PROMPT: Duration = Duration::from_secs(3);
+
+/// The log of one container.
+pub struct Log<'a> {
+    /// Where it runs.
+    pub cluster: &'a Cluster,
+    /// Namespace of the pod.
+    pub namespace: &'a str,
+    /// The pod.
+    pub pod: &'a str,
+    /// The host.
+    pub context: &'a Context,
+    /// Where we are.
+    pub position: &'a Mutex<Position>,
+    /// Bytes behind the position that the host has already.
+    pub known: u64,
+    /// How long the end may be waited for once the container has ended.
+    pub patience: Duration,
+}
+
+/// How reading ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// With everything.
+    Complete,
+    /// The end may be missing.
+    Incomplete(String),
+}
+
+/// How one stream ended.
+enum Round {
+    /// By itself.
+    Closed,
+    /// Without the end of the answer.
+    Broken(String),
+    /// The log cannot be had.
+    Refused(Trouble),
+}
+
+impl Log<'_> {
+    /// Reads to the end. `ended` turns true when the container has ended, `interruptions` counts those of the watch.
+    pub async fn read(&self, mut ended: watch::Receiver<bool>, interruptions: impl Fn() -> u64) -> Ended {
+        let start = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cursor = Cursor::new(start, self.known);
+        let mut pause = Duration::from_millis(100);
+        let mut trouble_since: Option<Instant> = None;
+        let mut ended_since: Option<Instant> = None;
+        loop {
+            let over = *ended.borrow();
+            if over {
+                ended_since.get_or_insert_with(Instant::now);
+            }
+            let before = (interruptions(), cursor.position());
+            match self.round(&mut cursor, !over).await {
+                // The container had ended before the question: that was all.
+                Round::Closed if over => return Ended::Complete,
+                Round::Closed => {
+                    trouble_since = None;
+                    // The kubelet closes a stream when the container has ended; an API server also when it goes away. The one is confirmed at once.
+                    let confirmed = timeout(PROMPT, ended.wait_for(|e| *e)).await.is_ok_and(|e| e.is_ok());
+                    if confirmed && interruptions() == before.0 {
+                        return Ended::Complete;
+                    }
+                }
+                Round::Broken(reason) => {
+                    let since = *trouble_since.get_or_insert_with(Instant::now);
+                    let patience = if over { self.patience } else { ABSENCE };
+                    if since.elapsed() > patience {
+                        return Ended::Incomplete(reason);
+                    }
+                    if cursor.position() != before.1 {
+                        trouble_since = None;
+                        pause = Duration::from_millis(100);
+                    }
+                    tracing::debug!(pod = self.pod, reason, "the log broke off, opening it again");
+                    self.wait(&mut ended, over, &mut pause).await;
+                }
+                Round::Refused(trouble) => match trouble.status() {
+                    Some(404) => return Ended::Incomplete("the pod is gone".to_owned()),
+                    Some(403) => return Ended::Incomplete(format!("not allowed to get pods/log: {trouble}")),
+                    // A container that has not quite started yet, or whose log the kubelet has not found yet.
+                    _ => {
+                        let since = *trouble_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() > if over { self.patience } else { ABSENCE } {
+                            return Ended::Incomplete(trouble.to_string());
+                        }
+                        self.wait(&mut ended, over, &mut pause).await;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn wait(&self, ended: &mut watch::Receiver<bool>, over: bool, pause: &mut Duration) {
+        let rest = sleep(jitter(*pause));
+        *pause = (*pause * 2).min(Duration::from_secs(5));
+        if over {
+            rest.await;
+            return;
+        }
+        tokio::select! {
+            () = rest => {}
+            // Whoever never says it goes on at the end of the pause.
+            _ = async { if ended.wait_for(|e| *e).await.is_err() { std::future::pending::<()>().await } } => {}
+        }
+    }
+
+    async fn round(&self, cursor: &mut Cursor, follow: bool) -> Round {
+        let since = cursor.rewind();
+        let mut rest = format!("/{}/log?container={MAIN}&timestamps=true", escape(self.pod));
+        if follow {
+            rest.push_str("&follow=true");
+        }
+        if let Some(since) = since.and_then(|s| jiff::Timestamp::from_second(s).ok()) {
+            rest.push_str(&format!("&sinceTime={}", escape(&since.to_string())));
+        }
+        let call = Call::pods("get", "pods/log", self.namespace, &rest, "reading the log");
+        let mut body = match self.cluster.stream(&call).await {
+            Ok(body) => body,
+            Err(Trouble::Broken(reason)) => return Round::Broken(reason),
+            Err(refused) => return Round::Refused(refused),
+        };
+        let (mut pieces, mut remarks) = (Vec::new(), Vec::new());
+        loop {
+            let frame = match timeout(SILENCE, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => return Round::Broken(chain(&error)),
+                Ok(None) => {
+                    cursor.finish(&mut pieces, &mut remarks);
+                    self.hand_over(cursor, &mut pieces, &mut remarks).await;
+                    return Round::Closed;
+                }
+                Err(_) => return Round::Broken("the log was silent".to_owned()),
+            };
+            if let Ok(data) = frame.into_data() {
+                cursor.feed(&data, &mut pieces, &mut remarks);
+                self.hand_over(cursor, &mut pieces, &mut remarks).await;
+            }
+        }
+    }
+
+    async fn hand_over(&self, cursor: &Cursor, pieces: &mut Vec<Piece>, remarks: &mut Vec<String>) {
+        for Piece { time, bytes } in pieces.drain(..) {
+            self.context.write_log_at(LogStream::Stdout, time, &bytes).await;
+        }
+        // After the write: bytes that the host did not take are not counted.
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = cursor.position();
+        for remark in remarks.drain(..) {
+            self.context.message(Level::Warn, format!("the node says about the log: {remark}"));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! From the kubelet's log to the host's: every byte once, with the time it was written, whatever breaks in between.
+
+mod cursor;
+mod follow;
+
+pub use cursor::{Cursor, Piece, Position};
+pub use follow::{Ended, Log};
