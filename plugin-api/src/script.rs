@@ -178,6 +178,16 @@ impl ScriptProperties {
         self.interpreter.as_ref().is_some_and(Vec::is_empty) && self.before_commands.as_ref().is_none_or(Vec::is_empty)
     }
 
+    /// Whether the commands are read by a shell for POSIX scripts, given the task's own interpreter.
+    pub fn has_shell(&self, own_interpreter: &[&str]) -> bool {
+        let own = own_interpreter.first().copied();
+        let first = match &self.interpreter {
+            Some(interpreter) => interpreter.first().map(String::as_str),
+            None => own,
+        };
+        first.is_some_and(|program| is_shell(program) && !program.ends_with("pwsh"))
+    }
+
     /// Like [`ScriptProperties::argv`], for a task whose own interpreter is another one.
     pub fn argv_for(&self, own_interpreter: &[&str], exit_on_error: Option<&str>, commands: &[String]) -> Vec<String> {
         if self.exec_form() {

@@ -21,6 +21,11 @@ pub const FOR_TESTS: &[Need] = &[
     Need { command: "dockerd", package: "docker.io" },
     Need { command: "iptables", package: "iptables" },
     Need { command: "busybox", package: "busybox-static" },
+    Need { command: "node", package: "nodejs" },
+    Need { command: "perl", package: "perl" },
+    Need { command: "ruby", package: "ruby" },
+    Need { command: "php", package: "php-cli" },
+    Need { command: "lua", package: "lua5.4" },
     Need { command: "openssl", package: "openssl" },
     Need { command: "docker-registry", package: "docker-registry" },
 ];

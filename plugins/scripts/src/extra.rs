@@ -1,6 +1,6 @@
 //! Properties that only one language has.
 
-use switchyard_plugin_api::prelude::*;
+use switchyard_plugin_api::{PlanFile, prelude::*, script::ScriptProperties};
 
 /// What a language's own properties change.
 pub trait Extra: serde::de::DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -9,10 +9,26 @@ pub trait Extra: serde::de::DeserializeOwned + JsonSchema + Send + Sync + 'stati
         None
     }
 
+    /// What has to happen before the user's own commands.
+    fn preparation(&self, _: &ScriptProperties, _: &PlanContext) -> Result<Option<Preparation>, Error> {
+        Ok(None)
+    }
+
     /// Arguments between the program and the script file.
     fn arguments(&self) -> &[&str] {
         &[]
     }
+}
+
+/// Something to be done in the task's shell before everything else.
+#[derive(Debug)]
+pub struct Preparation {
+    /// The command.
+    pub command: String,
+    /// Files that it reads.
+    pub files: Vec<PlanFile>,
+    /// What runs a script afterwards, as a word of the shell.
+    pub program: String,
 }
 
 /// Most languages have no properties of their own.

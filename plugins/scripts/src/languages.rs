@@ -1,6 +1,7 @@
 //! The table of languages. A new language is a new row.
 
 use crate::{
+    dependencies::Python as PythonExtra,
     extra::{Jbang, NoExtra},
     language::{Language, Spoken, Text},
     task::{Commands, Script},
@@ -42,7 +43,7 @@ languages! {
         version: "uname -a",
         everywhere: true,
     };
-    Python("python", "Python") = file(".py", &["python"]), "python:3.13-slim", {
+    Python("python", "Python", PythonExtra) = file(".py", &["python"]), "python:3.13-slim", {
         env: &[("PYTHONUNBUFFERED", "true"), ("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")],
         letters: ("Py", "#3776ab"),
         hello: "import platform\nprint(\"Hello from Python\", platform.python_version())",

@@ -1,6 +1,7 @@
 //! Script tasks: for each language a `Script`, whose text becomes a file or an argument, and `Commands`, which are given to an
 //! interpreter. Both are pure plans; the host runs them on the runner that the user chose.
 
+mod dependencies;
 mod describe;
 mod extra;
 mod language;

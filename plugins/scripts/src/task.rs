@@ -6,7 +6,7 @@ use switchyard_plugin_api::{PlanFile, TargetOs, prelude::*, script::ScriptProper
 
 use crate::{
     describe,
-    extra::Extra,
+    extra::{Extra, Preparation},
     language::{Spoken, Text},
     path, python,
 };
@@ -34,7 +34,6 @@ pub struct CommandsTask<E> {
     #[serde(flatten)]
     base: ScriptProperties,
     #[serde(flatten)]
-    #[allow(dead_code, reason = "the task accepts these properties though only its sibling acts on them")]
     extra: E,
 }
 
@@ -59,6 +58,7 @@ impl<L: Spoken> Task for Script<L> {
         let Text::File { extension, run } = language.text else {
             return Ok(plan::<L>(&properties.base, true, std::slice::from_ref(&properties.script)));
         };
+        let preparation = properties.extra.preparation(&properties.base, context)?;
         let is_python = language.id == "python";
         let content = if is_python { python::with_json_names(&properties.script) } else { properties.script.as_str().into() };
         let name = path::name(&content, properties.extra.extension().unwrap_or(extension));
@@ -76,6 +76,7 @@ impl<L: Spoken> Task for Script<L> {
                 // PowerShell executes a path, but only prints a string.
                 [] if file.starts_with(['\'', '"']) => format!("& {file}"),
                 [] => file,
+                _ if let Some(preparation) = &preparation => format!("{} {file}", preparation.program),
                 _ if on_host => python::run_on_host(&file),
                 words => format!("{} {file}", words.join(" ")),
             }]
@@ -85,7 +86,8 @@ impl<L: Spoken> Task for Script<L> {
             let own = language.before.iter().map(|&command| command.to_owned());
             base.before_commands = Some(own.chain(base.before_commands.unwrap_or_default()).collect());
         }
-        let files = vec![PlanFile { path: name, content: content.into_owned(), executable: false }];
+        let mut files = vec![PlanFile { path: name, content: content.into_owned(), executable: false }];
+        prepare(&mut base, preparation, &mut files);
         Ok(Plan { files, ..plan::<L>(&base, true, &commands) })
     }
 }
@@ -98,9 +100,18 @@ impl<L: Spoken> Task for Commands<L> {
         describe::commands(&L::LANGUAGE, Self::TYPE)
     }
 
-    fn plan(&self, properties: &Self::Properties, _: &PlanContext) -> Result<Plan, Error> {
-        Ok(plan::<L>(&properties.base, L::LANGUAGE.commands_fail_fast, &properties.commands))
+    fn plan(&self, properties: &Self::Properties, context: &PlanContext) -> Result<Plan, Error> {
+        let (mut base, mut files) = (properties.base.clone(), Vec::new());
+        prepare(&mut base, properties.extra.preparation(&properties.base, context)?, &mut files);
+        Ok(Plan { files, ..plan::<L>(&base, L::LANGUAGE.commands_fail_fast, &properties.commands) })
     }
+}
+
+/// Puts a preparation in front of the user's own commands.
+fn prepare(base: &mut ScriptProperties, preparation: Option<Preparation>, files: &mut Vec<PlanFile>) {
+    let Some(preparation) = preparation else { return };
+    base.before_commands.get_or_insert_default().insert(0, preparation.command);
+    files.extend(preparation.files);
 }
 
 fn plan<L: Spoken>(base: &ScriptProperties, fail_fast: bool, commands: &[String]) -> Plan {

@@ -109,6 +109,43 @@ fn python_on_the_host_takes_the_interpreter_that_is_there() {
 }
 
 #[test]
+fn python_brings_its_packages_and_its_version_first() {
+    let properties = json!({"script": "import x", "dependencies": ["x==1", "y"], "pythonVersion": "3.12", "beforeCommands": ["mine"]});
+    for containerized in [false, true] {
+        let plan = plan_in(&context(containerized), "python.Script", &properties);
+        let [script, list, program] = plan.files.as_slice() else { panic!("{:?}", plan.files) };
+        assert_eq!(list.content, "x==1\ny\n");
+        assert!(program.content.contains(" CACHE=true MANAGER=UV VERSION=3.12 INSTALL_UV=true "), "{}", program.content);
+        let expected = format!(
+            "echo '##kestra:log:debug##'\nset -e\n. /wd/{}\nmine\necho '##kestra:log:info##'\n\"$KESTRA_PYTHON\" /wd/{}",
+            program.path, script.path
+        );
+        assert_eq!(plan.argv[2], expected);
+    }
+    let commands = plan("python.Commands", &json!({"commands": ["python x.py"], "dependencies": ["x"]}));
+    assert!(commands.argv[2].contains("\n. /wd/kestra-script-") && commands.argv[2].ends_with("\npython x.py"), "{:?}", commands.argv);
+    let none = plan("python.Script", &json!({"script": "1", "dependencies": []}));
+    assert_eq!(none.files.len(), 1);
+}
+
+#[test]
+fn python_refuses_what_it_cannot_install() {
+    for (properties, part) in [
+        (json!({"dependencies": ["x"], "interpreter": []}), "POSIX shell"),
+        (json!({"dependencies": ["x"], "interpreter": ["python", "-c"]}), "POSIX shell"),
+        (json!({"dependencies": ["x\ny"]}), "one line"),
+        (json!({"pythonVersion": "3; rm"}), "pythonVersion"),
+        (json!({"dependencies": ["x"], "uvInstallerSha256": "$(x)"}), "uvInstallerSha256"),
+    ] {
+        let mut properties = properties;
+        properties["script"] = json!("1");
+        let task = plugin().find_task("io.kestra.plugin.scripts.python.Script").unwrap();
+        let error = task.plan(&properties, &context(false)).unwrap_err();
+        assert!(error.message.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
 fn a_path_with_blanks_is_one_word() {
     for (directory, target_os, task, expected) in [
         ("/my dir", TargetOs::Linux, "node.Script", "set -e\nnode '/my dir/kestra-script-fd0c5087.js'"),

@@ -7,7 +7,11 @@
 mod stage;
 
 mod files;
+mod languages;
 mod legacy;
+mod limits;
 mod outputs;
 mod place;
+mod python;
 mod run;
+mod same;

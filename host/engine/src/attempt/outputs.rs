@@ -11,6 +11,9 @@ use switchyard_store::{
 use super::{log::TaskLog, staging::plain};
 use crate::{engine::Shared, script::Prepared};
 
+/// Packages of a Python task that keeps none of them for others.
+const PYTHON_LIBRARY: &str = ".kestra_additional_python_lib/";
+
 /// Stores them; answers `outputFiles`. What the task brought itself is left out.
 pub(super) async fn collect(
     shared: &Shared,
@@ -38,7 +41,8 @@ pub(super) async fn collect(
             .map(|file| &file.path)
             .chain(own)
             .cloned()
-            .chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")));
+            .chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")))
+            .chain([PYTHON_LIBRARY.to_owned()]);
         let found = directory.capture(&Capture::new(request.files.outputs.clone()).without(own)).map_err(|e| plain(&e))?;
         for warning in found.warnings {
             log.message(Level::Warn, &warning);

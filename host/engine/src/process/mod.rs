@@ -5,6 +5,7 @@
 //! start and follow processes only has to replace the first two.
 
 mod kill;
+mod limits;
 mod pipe;
 mod program;
 mod runner;
@@ -14,5 +15,6 @@ mod start;
 mod tests;
 mod watch;
 
-pub use runner::{NoProperties, ProcessRunner};
+pub use limits::Limits;
+pub use runner::{ProcessProperties, ProcessRunner};
 pub use start::Started;

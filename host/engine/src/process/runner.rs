@@ -9,6 +9,7 @@ use switchyard_plugin_api::{
 
 use super::{
     kill,
+    limits::Limits,
     pipe::Pipe,
     start::{Running, Started, start},
 };
@@ -18,17 +19,21 @@ const LINGER: Duration = Duration::from_secs(3);
 /// How long the output of a killed process may take to be handed over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// The process runner has no properties.
+/// Properties of the process runner.
 #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NoProperties {}
+pub struct ProcessProperties {
+    /// What the process and everything it starts may use.
+    #[serde(default)]
+    pub limits: Option<Limits>,
+}
 
 /// Runs the command as a process on the host's own machine, in the task's working directory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessRunner;
 
 impl TaskRunner for ProcessRunner {
-    type Properties = NoProperties;
+    type Properties = ProcessProperties;
     const TYPE: &'static str = "io.kestra.plugin.core.runner.Process";
 
     fn describe(&self) -> Description {
@@ -44,6 +49,7 @@ impl TaskRunner for ProcessRunner {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             placement: Placement::Local,
+            limits: true,
             image: Image::Ignored,
             graceful_stop: true,
             preview: true,
@@ -53,7 +59,7 @@ impl TaskRunner for ProcessRunner {
         }
     }
 
-    async fn preview(&self, request: RunRequest<NoProperties>) -> Result<Preview, Error> {
+    async fn preview(&self, request: RunRequest<ProcessProperties>) -> Result<Preview, Error> {
         let mut notes = vec!["the process also gets the environment of the host".to_owned()];
         notes.extend(request.command.image.map(|image| format!("containerImage {image} is ignored: a process uses the host's programs")));
         let document = serde_json::json!({
@@ -64,11 +70,18 @@ impl TaskRunner for ProcessRunner {
         Ok(Preview { kind: "process".into(), document, notes })
     }
 
-    async fn run(&self, request: RunRequest<NoProperties>, context: Context) -> Result<Outcome, Error> {
+    async fn run(&self, request: RunRequest<ProcessProperties>, context: Context) -> Result<Outcome, Error> {
         context.phase(Phase::Starting);
-        let Running { process, stdout, stderr } = start(&request.command, &request.files.working_dir)?;
+        let Some(limits) = &request.properties.limits else {
+            let Running { process, stdout, stderr } = start(&request.command, &request.files.working_dir)?;
+            context.phase(Phase::Running);
+            return follow(process, &stdout, &stderr, &request, &context).await;
+        };
+        let (command, group) = limits.apply(&request.command, &context)?;
+        let Running { process, stdout, stderr } = start(&command, &request.files.working_dir)?;
         context.phase(Phase::Running);
-        follow(process, &stdout, &stderr, &request, &context).await
+        let outcome = follow(process, &stdout, &stderr, &request, &context).await?;
+        Ok(group.explain(outcome, limits))
     }
 }
 
@@ -84,7 +97,7 @@ async fn follow(
     process: Started,
     stdout: &Pipe,
     stderr: &Pipe,
-    request: &RunRequest<NoProperties>,
+    request: &RunRequest<ProcessProperties>,
     context: &Context,
 ) -> Result<Outcome, Error> {
     let mut output = pin!(async { tokio::join!(stdout.drain(context), stderr.drain(context)) });

@@ -10,6 +10,7 @@ mod images;
 mod lifecycle;
 mod logs;
 mod podman;
+mod real_registry;
 mod registry;
 mod resources;
 mod resume;

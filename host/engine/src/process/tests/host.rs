@@ -11,7 +11,7 @@ use switchyard_plugin_api::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::super::{NoProperties, ProcessRunner};
+use super::super::{ProcessProperties, ProcessRunner};
 
 /// Everything a run told its host.
 #[derive(Debug, Default)]
@@ -158,7 +158,7 @@ impl Run {
         command.env.insert("WORKING_DIR".into(), working_dir.display().to_string());
         let request = RunRequest {
             task: Default::default(),
-            properties: NoProperties {},
+            properties: ProcessProperties::default(),
             config: Default::default(),
             command,
             files: Files { working_dir, ..Files::default() },
