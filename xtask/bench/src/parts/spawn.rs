@@ -1,7 +1,7 @@
 use std::{env, hint::black_box, sync::Arc};
 
 use serde_json::Value;
-use switchyard_engine::process::{NoProperties, ProcessRunner};
+use switchyard_engine::process::{ProcessProperties, ProcessRunner};
 use switchyard_plugin_api::{
     BoxFuture, Cancellation, Command, Context, Error as PluginError, Event, Files, HostContext, LogStream, RunRequest, TaskRunner,
 };
@@ -30,7 +30,7 @@ async fn turns(count: usize, argv: &[String]) -> Result<()> {
     for _ in 0..count {
         let request = RunRequest {
             task: Default::default(),
-            properties: NoProperties {},
+            properties: ProcessProperties::default(),
             config: Value::Null,
             command: Command { argv: argv.to_vec(), ..Command::default() },
             files: Files { working_dir: env::temp_dir(), ..Files::default() },
