@@ -1,10 +1,13 @@
 //! What can be said on the command line.
 
+mod server;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use self::server::{DataDir, Executions, Logs, Restart, Serve};
 use crate::screen::ColorChoice;
 
 /// Runs flows: each script task goes to the task runner that its `taskRunner.type` names.
@@ -68,6 +71,19 @@ pub enum Command {
     /// Checks behaviours of a plugin, as standard input asks
     #[command(name = "__conformance", hide = true)]
     Conformance,
+    Serve(Serve),
+    /// Executions of a data directory
+    #[command(subcommand)]
+    Executions(Executions),
+    Logs(Logs),
+    Restart(Restart),
+    /// Holds the processes of a server
+    #[command(name = "__keeper", hide = true)]
+    Keeper {
+        directory: PathBuf,
+        #[arg(long)]
+        stay: bool,
+    },
     /// Loads a library in a throw-away process and prints its manifest
     #[command(name = "__preflight", hide = true)]
     Preflight {
@@ -114,6 +130,12 @@ pub struct Run {
     /// Files of a folder for a namespace; tasks get them by `namespaceFiles`
     #[arg(long, value_name = "NAMESPACE=DIR")]
     pub namespace_files: Vec<String>,
+    /// Give the flow to the server of the data directory, and show its log
+    #[arg(long)]
+    pub server: bool,
+    /// With `--server`: print the execution's id and do not wait for its end
+    #[arg(long, requires = "server")]
+    pub detach: bool,
     /// Keep the journal, logs and files of executions here [usual: nothing is kept]
     #[arg(long, value_name = "DIR", env = "SWITCHYARD_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,

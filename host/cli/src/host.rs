@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use switchyard_engine::{Config, Loaded, load};
+use switchyard_engine::{Config, Keeper, Loaded, load};
 use switchyard_model::{Sources, Violations};
 use switchyard_registry::{Options, Registry, State};
 
@@ -32,6 +32,11 @@ impl Host {
 
     /// With something else than usual.
     pub fn open_with(globals: &Globals, change: impl FnOnce(&mut Options)) -> Result<Self, Failure> {
+        Self::open_kept(globals, None, change)
+    }
+
+    /// With a keeper, local processes outlive the host.
+    pub fn open_kept(globals: &Globals, keeper: Option<Keeper>, change: impl FnOnce(&mut Options)) -> Result<Self, Failure> {
         let mut sources = Sources::new();
         let config = configuration(globals, &mut sources)?;
         let mut options = registry_options();
@@ -40,7 +45,7 @@ impl Host {
         options.policy.locked |= globals.locked;
         change(&mut options);
         options.directories = place::plugin_directories(&globals.plugins, &config.plugin_directories);
-        let registry = Registry::open(options, vec![switchyard_engine::built_in()]);
+        let registry = Registry::open(options, vec![switchyard_engine::built_in(keeper)]);
         for row in registry.plugins().iter().filter(|row| row.state == State::Missing) {
             let what = if row.code.as_deref() == Some("plugin::locked_absent") { "plugin" } else { "plugin directory" };
             tracing::warn!("{what} {}", row.line());

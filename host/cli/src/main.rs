@@ -13,6 +13,7 @@ mod failure;
 mod family;
 mod host;
 mod journal;
+mod lock;
 mod page;
 mod place;
 mod scratch;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
     }
     if let Command::Plugin { library, id } = &arguments.command {
         return switchyard_registry::process_main(library, id);
+    }
+    if let Command::Keeper { directory, stay } = &arguments.command {
+        return switchyard_engine::keeper::main(directory, *stay);
     }
     let errors = Screen::stderr(arguments.globals.color);
     journal::start(arguments.globals.verbose);

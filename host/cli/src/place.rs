@@ -36,6 +36,13 @@ fn usual_directories(current: Option<&Path>, program: Option<&Path>) -> Vec<Dire
     places.into_iter().map(Directory::default_place).collect()
 }
 
+/// Where a server keeps everything when nobody says where.
+pub fn data() -> PathBuf {
+    let base = env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = base.or_else(|| env::home_dir().map(|home| home.join(".local/share")));
+    base.unwrap_or_else(env::temp_dir).join("switchyard")
+}
+
 /// What may be thrown away: copies of plugins, what is known about them, the files of runs that nobody keeps.
 pub fn cache() -> PathBuf {
     let base = env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -23,6 +23,15 @@ impl Signals {
         })
     }
 
+    /// The next one, and whether it asks for a restart. Nothing is lost when this is not awaited to its end.
+    pub async fn next_of_server(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interrupt.recv() => false,
+            _ = self.terminate.recv() => false,
+            _ = self.hangup.recv() => true,
+        }
+    }
+
     /// The next one. Nothing is lost when this is not awaited to its end.
     pub async fn next(&mut self) {
         tokio::select! {

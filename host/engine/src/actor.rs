@@ -47,6 +47,10 @@ pub enum Message {
     },
     /// The host goes; another one goes on.
     Detach,
+    /// Somebody wants to see the execution as it is.
+    Document { answer: oneshot::Sender<Execution> },
+    /// Somebody resumes what is paused.
+    Resume { inputs: JsonMap, answer: oneshot::Sender<Result<(), Error>> },
 }
 
 /// What waits for the writes before it to be durable.
@@ -77,7 +81,9 @@ pub struct Actor {
     writes: Vec<Write>,
     after: Vec<After>,
     records: u32,
-    /// What an earlier host left to be done.
+    /// An earlier host began it.
+    left: bool,
+    /// What that host left to be done.
     pending: Vec<Effect>,
     /// The host goes.
     leaving: bool,
@@ -111,7 +117,7 @@ impl Actor {
         // Which ones its expressions have seen is not known any more.
         shared.secrets.values().for_each(|secret| services.conceal(secret));
         let actor = Self::with(shared, flow, replayed.instance, services, logs, outbox, inbox);
-        Self { records, pending: replayed.pending, ..actor }
+        Self { records, left: true, pending: replayed.pending, ..actor }
     }
 
     fn with(
@@ -137,6 +143,7 @@ impl Actor {
             writes: Vec::new(),
             after: Vec::new(),
             records: 0,
+            left: false,
             pending: Vec::new(),
             leaving: false,
         }
@@ -148,6 +155,9 @@ impl Actor {
             self.apply(Event::Begin);
         } else {
             self.take_up();
+        }
+        if self.left {
+            self.shared.recovery.change(|report| report.opening -= 1);
         }
         self.write();
         while !self.instance.is_complete() {
@@ -214,6 +224,13 @@ impl Actor {
             Message::Detached { run } => {
                 self.running.remove(&run);
             }
+            Message::Document { answer } => {
+                let _ = answer.send(self.instance.execution().clone());
+            }
+            Message::Resume { inputs, answer } => {
+                let resumed = self.resume(&inputs).map(|(run, outputs)| self.apply(Event::Resume { run, outputs }));
+                let _ = answer.send(resumed);
+            }
             Message::Detach => {
                 self.leaving = true;
                 for running in self.running.values() {
@@ -222,6 +239,32 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// The first paused run, and its outputs once it goes on with these inputs.
+    fn resume(&self, inputs: &JsonMap) -> Result<(RunIx, JsonMap), Error> {
+        let id = &self.instance.execution().id;
+        let runs = &self.instance.execution().task_run_list;
+        let run = runs.iter().position(|run| run.state.current() == State::Paused).ok_or_else(|| {
+            Error::user("execution::not_paused", format!("the execution `{id}` is not paused"))
+                .with_help("`switchyard executions show` tells its state")
+        })?;
+        let TaskKind::Pause(pause) = &self.instance.program().def(self.instance.task_of(run)).task.kind else {
+            return Ok((run, JsonMap::new()));
+        };
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let evaluate = |template: &str, known: &JsonMap| {
+            let mut scope = switchyard_expr::Overlay::on(&scope);
+            for (name, value) in known {
+                scope = scope.with(name, value);
+            }
+            self.shared.expr.render_typed(template, &scope).map_err(|error| error.to_string())
+        };
+        let given = switchyard_model::input::resolve(&pause.on_resume, inputs, &evaluate)
+            .map_err(|violations| Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`"))?;
+        let resumed = serde_json::json!({ "on": Timestamp::now() });
+        let outputs = [("onResume".to_owned(), serde_json::Value::Object(given)), ("resumed".to_owned(), resumed)];
+        Ok((run, outputs.into_iter().collect()))
     }
 
     /// The shared directories of WorkingDirectory tasks.
@@ -333,7 +376,7 @@ impl Actor {
             }
             Effect::NewExecution => tracing::warn!(execution = %self.instance.execution().id, "CREATE_NEW_EXECUTION is not supported yet"),
             Effect::Changed { run: None, state } => {
-                if state.is_terminal() || matches!(state, State::Paused | State::Killing) {
+                if self.shared.durable || state.is_terminal() || matches!(state, State::Paused | State::Killing) {
                     self.summarize(false);
                 }
                 self.notify_execution(state, now);

@@ -20,13 +20,14 @@ use switchyard_store::{
     storage::{self, Source, Storage, StorageUri},
     workdir::WorkDirs,
 };
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     actor::{Actor, Message},
     config::SharedConfig,
     context,
     core::replay,
+    keeper::Keeper,
     left::Left,
     load::Prepared,
     notice::Observer,
@@ -46,6 +47,8 @@ pub struct Options {
     /// Another host will go on with what this one leaves: nothing begins before the journal knows of it, and nothing is removed before
     /// the journal knows of its end.
     pub durable: bool,
+    /// Holds the processes of a durable host.
+    pub keeper: Option<Keeper>,
     /// How long a full or locked disk is waited for before the journal gives up.
     pub patience: Duration,
     /// Local processes and containers at a time, over all executions.
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     pub storage: Storage,
     pub work_dirs: WorkDirs,
     pub durable: bool,
+    pub keeper: Option<Keeper>,
     pub recovery: Recovery,
     pub slots: Arc<Semaphore>,
     pub grace: Duration,
@@ -106,8 +110,9 @@ pub struct Handle {
 }
 
 /// Components that are compiled into the host.
-pub fn built_in() -> PluginSet {
-    PluginSet::new("core", env!("CARGO_PKG_VERSION")).runner(crate::process::ProcessRunner)
+/// With a keeper, processes outlive the host.
+pub fn built_in(keeper: Option<Keeper>) -> PluginSet {
+    PluginSet::new("core", env!("CARGO_PKG_VERSION")).runner(crate::process::ProcessRunner { keeper })
 }
 
 impl Engine {
@@ -140,6 +145,7 @@ impl Engine {
             vault,
             work_dirs: WorkDirs::new(std::path::absolute(&options.work_dir).unwrap_or(options.work_dir)),
             durable: options.durable,
+            keeper: options.keeper,
             recovery: Recovery::default(),
             slots: Arc::new(Semaphore::new(options.slots.clamp(1, Semaphore::MAX_PERMITS))),
             grace: options.grace,
@@ -192,7 +198,7 @@ impl Engine {
         let left = self.0.journal.unfinished().await.map_err(failed)?;
         for summary in left {
             match self.take_up(&summary.id).await {
-                Ok(()) => self.0.recovery.change(|report| report.executions += 1),
+                Ok(_) => self.0.recovery.change(|report| report.executions += 1),
                 Err(error) => {
                     tracing::error!(execution = %summary.id, flow = %summary.flow_id, code = %error.code, %error, "an execution cannot go on");
                     self.0.recovery.change(|report| report.held.push((summary.id, error.to_string())));
@@ -207,15 +213,15 @@ impl Engine {
         &self.0.recovery
     }
 
-    async fn take_up(&self, id: &str) -> Result<(), Error> {
+    async fn take_up(&self, id: &str) -> Result<Handle, Error> {
         let Left { flow, execution, events, records } = self.left(id).await?;
         let id = Arc::clone(&execution.id);
         let logs = self.0.logs.execution(&id).map_err(|error| Error::environment(error.code(), error.to_string()))?;
         let replayed = replay(Arc::clone(&flow.program), execution, events);
         let (messages, inbox) = mpsc::unbounded_channel();
+        self.0.recovery.change(|report| report.opening += 1);
         let actor = Actor::left(Arc::clone(&self.0), flow, replayed, records, logs, messages.clone(), inbox);
-        self.begin(id, actor, messages);
-        Ok(())
+        Ok(self.begin(id, actor, messages))
     }
 
     /// What the journal has of an execution.
@@ -227,6 +233,75 @@ impl Engine {
     /// Executions that run now.
     fn running(&self) -> MutexGuard<'_, HashMap<Arc<str>, Handle>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many executions run now.
+    pub fn count(&self) -> usize {
+        self.running().len()
+    }
+
+    /// How many processes outlive this host.
+    pub fn processes(&self) -> usize {
+        self.0.keeper.as_ref().map_or(0, Keeper::count)
+    }
+
+    pub fn config(&self) -> &crate::Config {
+        &self.0.config
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    /// The log of an execution.
+    pub fn logs(&self, id: &str) -> Result<switchyard_store::logs::ExecutionLog, Error> {
+        self.0.logs.execution(id).map_err(|error| Error::user(error.code(), error.to_string()))
+    }
+
+    /// An execution as clients know it: as it ended, or as it is now.
+    pub async fn document(&self, id: &str) -> Result<Json, Error> {
+        if let Some(handle) = self.find(id)
+            && let Some(document) = handle.document().await
+        {
+            return serde_json::to_value(document).map_err(|error| unreadable(id, &error));
+        }
+        let found = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        match found.ok_or_else(|| unknown(id))?.document {
+            Some(document) => serde_json::from_slice(&document).map_err(|error| unreadable(id, &error)),
+            None => {
+                let Left { flow, execution, events, .. } = self.left(id).await?;
+                let replayed = replay(Arc::clone(&flow.program), execution, events);
+                serde_json::to_value(replayed.instance.execution()).map_err(|error| unreadable(id, &error))
+            }
+        }
+    }
+
+    /// Ends an execution, whoever began it.
+    pub async fn kill(&self, id: &str) -> Result<Handle, Error> {
+        let handle = self.reach(id).await?;
+        handle.kill();
+        Ok(handle)
+    }
+
+    /// Goes on with a paused execution; the inputs are those that its Pause task asks for.
+    pub async fn resume(&self, id: &str, inputs: JsonMap) -> Result<Handle, Error> {
+        let handle = self.reach(id).await?;
+        let (answer, answered) = oneshot::channel();
+        let _ = handle.messages.send(Message::Resume { inputs, answer });
+        answered.await.unwrap_or_else(|_| Err(over(id)))?;
+        Ok(handle)
+    }
+
+    /// An execution that is not over; one that no host runs is taken up.
+    async fn reach(&self, id: &str) -> Result<Handle, Error> {
+        if let Some(handle) = self.find(id) {
+            return Ok(handle);
+        }
+        let summary = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        if summary.ok_or_else(|| unknown(id))?.finished {
+            return Err(over(id));
+        }
+        self.take_up(id).await
     }
 
     /// An execution that runs now.
@@ -323,6 +398,15 @@ impl Engine {
         Ok(uri.to_string())
     }
 
+    /// Writes everything and closes the journal.
+    pub async fn close(&self) {
+        self.stop().await;
+        let journal = self.0.journal.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || journal.close()).await {
+            tracing::error!(%error, "the journal was not closed");
+        }
+    }
+
     /// Makes everything durable that was announced.
     pub async fn stop(&self) {
         if let Err(error) = self.0.journal.flush().await {
@@ -354,6 +438,13 @@ impl Handle {
         let _ = self.messages.send(Message::Event(crate::core::Event::Kill));
     }
 
+    /// As it is now; `None` when it has just ended.
+    pub async fn document(&self) -> Option<Execution> {
+        let (answer, answered) = oneshot::channel();
+        self.messages.send(Message::Document { answer }).ok()?;
+        answered.await.ok()
+    }
+
     /// Resolves when it has ended, or is left to another host: then `None`.
     pub async fn left(&self) -> Option<Arc<Execution>> {
         let mut done = self.done.clone();
@@ -381,6 +472,19 @@ impl Handle {
             }
         }
     }
+}
+
+fn unknown(id: &str) -> Error {
+    Error::user("execution::unknown", format!("there is no execution `{id}`")).with_help("`switchyard executions list` shows what there is")
+}
+
+fn over(id: &str) -> Error {
+    Error::user("execution::over", format!("the execution `{id}` is over"))
+        .with_help("`switchyard executions restart` runs what failed in it again, `replay` makes a new one of it")
+}
+
+fn unreadable(id: &str, error: &serde_json::Error) -> Error {
+    Error::new(switchyard_plugin_api::ErrorKind::Internal, "journal::record", format!("the document of the execution `{id}` is damaged: {error}"))
 }
 
 /// A fresh execution id.

@@ -15,6 +15,7 @@ mod digest;
 mod directory_cache;
 mod engine;
 mod http;
+pub mod keeper;
 mod left;
 pub mod load;
 mod log_entries;
@@ -33,6 +34,7 @@ mod working_directory;
 
 pub use config::Config;
 pub use engine::{Engine, Handle, Options, Refused, Submission, built_in};
+pub use keeper::Keeper;
 pub use load::Loaded;
 pub use notice::{Notice, Observer, TaskTag, Unobserved};
 pub use preview::TaskPreview;

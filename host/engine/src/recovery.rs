@@ -24,6 +24,8 @@ pub struct Report {
     pub submitted: usize,
     /// Their work had begun and is gone: it was submitted again.
     pub twice: usize,
+    /// Executions whose attempts are not counted yet.
+    pub opening: usize,
     /// Executions that cannot go on now, and why.
     pub held: Vec<(String, String)>,
 }
@@ -31,7 +33,7 @@ pub struct Report {
 impl Report {
     /// Attempts of which it is not known yet.
     pub fn open(&self) -> usize {
-        self.attempts.saturating_sub(self.found + self.lost + self.submitted + self.twice)
+        self.opening + self.attempts.saturating_sub(self.found + self.lost + self.submitted + self.twice)
     }
 }
 

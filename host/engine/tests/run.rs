@@ -51,7 +51,7 @@ struct Ran {
 }
 
 fn engine(data: PathBuf, observer: Arc<dyn Observer>, plugins: switchyard_plugin_api::PluginSet) -> Engine {
-    let registry = Registry::open(switchyard_registry::Options::new(data.join("cache"), Vec::new()), vec![built_in(), plugins]);
+    let registry = Registry::open(switchyard_registry::Options::new(data.join("cache"), Vec::new()), vec![built_in(None), plugins]);
     let mut secrets = Secrets::default();
     secrets.insert("S", "hunter2hunter2".to_owned());
     let options = Options {
@@ -59,6 +59,7 @@ fn engine(data: PathBuf, observer: Arc<dyn Observer>, plugins: switchyard_plugin
         data_dir: data,
         journal: true,
         durable: false,
+        keeper: None,
         patience: Duration::from_secs(2),
         slots: 8,
         grace: Duration::from_secs(5),

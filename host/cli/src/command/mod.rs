@@ -7,6 +7,7 @@ mod expr;
 mod plugins;
 mod run;
 mod schema;
+mod server;
 mod validate;
 
 use std::io::{self, Write};
@@ -28,7 +29,11 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Completions(command) => completions::run(command),
         Command::Run(command) => run::run(globals, command),
         Command::Conformance => plugins::conformance(),
-        Command::Preflight { .. } | Command::Plugin { .. } => Ok(Exit::Success),
+        Command::Serve(command) => server::serve(globals, command),
+        Command::Executions(command) => server::executions(globals, command),
+        Command::Logs(command) => server::logs(globals, command),
+        Command::Restart(command) => server::restart(globals, command),
+        Command::Keeper { .. } | Command::Preflight { .. } | Command::Plugin { .. } => Ok(Exit::Success),
     }
 }
 

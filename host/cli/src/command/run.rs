@@ -19,13 +19,14 @@ use crate::{
     failure::Failure,
     family,
     host::Host,
+    lock::Lock,
     scratch::Scratch,
     screen::{Finding, Progress, Screen},
     signals::Signals,
 };
 
 /// How long killed tasks may take to end by themselves.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// How often a terminal shows that time passes.
 const TICK: Duration = Duration::from_millis(100);
 /// Local tasks at a time for each processor.
@@ -39,6 +40,10 @@ pub fn run(globals: &Globals, command: &Run) -> Result<Exit, Failure> {
     }
     show_doubts(&loaded, &host, globals);
     let submission = submission(command, &loaded)?;
+    if command.server {
+        return super::server::submit(globals, command, &loaded, submission, &host);
+    }
+    let _lock = command.data_dir.as_deref().or(host.config.data_dir.as_deref()).map(Lock::shared).transpose()?;
     // Half of the work waits for the kernel: two threads are as good as one per processor, and start sooner.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -62,6 +67,7 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
         work_dir: scratch.work_dir().to_owned(),
         journal: kept.is_some(),
         durable: false,
+        keeper: None,
         patience: Duration::from_secs(2),
         slots: command.slots.map_or_else(slots, usize::from),
         grace: GRACE,
@@ -113,7 +119,7 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
     })
 }
 
-fn slots() -> usize {
+pub(super) fn slots() -> usize {
     std::thread::available_parallelism().map_or(SLOTS_PER_PROCESSOR, |processors| processors.get() * SLOTS_PER_PROCESSOR)
 }
 
@@ -161,7 +167,7 @@ fn unknown_input(name: &str, declared: &[Input]) -> Failure {
     }
 }
 
-fn pair(written: &str, option: &str, form: &str) -> Result<(String, String), Failure> {
+pub(super) fn pair(written: &str, option: &str, form: &str) -> Result<(String, String), Failure> {
     match written.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(Failure::usage("cli::not_a_pair", format!("`{option} {written}` is not {form}"))
@@ -191,7 +197,7 @@ fn refusal(refused: Refused, host: &Host) -> Failure {
     }
 }
 
-fn failed(error: &switchyard_plugin_api::Error) -> Failure {
+pub(super) fn failed(error: &switchyard_plugin_api::Error) -> Failure {
     let mut failure = Failure::usage(error.code.clone(), error.message.clone());
     failure.help.clone_from(&error.help);
     failure

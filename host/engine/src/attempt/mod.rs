@@ -60,8 +60,10 @@ pub struct Left {
 #[derive(Default)]
 pub struct Leftovers {
     directory: Option<(WorkDir, bool)>,
-    /// Names what its runner keeps of it; absent when nothing does.
+    /// Names the checkpoint in the journal; absent when there is none.
     pub key: Option<String>,
+    /// Names what the keeper has of it.
+    kept: Option<String>,
 }
 
 /// How the work ended, before its state is known.
@@ -252,6 +254,7 @@ impl Attempt {
         Leftovers {
             directory: (!self.prepared.request.files.shared).then(|| (directory.clone(), clean)),
             key: keyed.then(|| self.prepared.request.task.key.clone()),
+            kept: self.shared.keeper.is_some().then(|| self.prepared.request.task.key.clone()),
         }
     }
 
@@ -411,8 +414,11 @@ pub fn clock(duration: Duration) -> String {
 }
 
 impl Leftovers {
-    /// Gives the directory back.
+    /// Gives the directory back, and what is kept of the process.
     pub fn release(&mut self, shared: &Shared) {
+        if let Some((key, keeper)) = self.kept.take().zip(shared.keeper.as_ref()) {
+            keeper.forget(&key);
+        }
         if let Some((directory, clean)) = self.directory.take()
             && let Err(error) = shared.work_dirs.release(&directory, clean)
         {

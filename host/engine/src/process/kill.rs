@@ -19,8 +19,44 @@ const DEATH: Duration = Duration::from_secs(2);
 /// Rounds of looking for processes that were started while their family was being killed.
 const ROUNDS: usize = 5;
 
+/// A process that leads its own group and stays unreaped as long as it may be signalled.
+pub(super) trait Leader: Sync {
+    fn pid(&self) -> Pid;
+    /// Resolves when it has ended.
+    fn exited(&self) -> impl Future<Output = ()> + Send;
+    fn signal_group(&self, signal: Signal);
+}
+
+impl Leader for Started {
+    fn pid(&self) -> Pid {
+        Started::pid(self)
+    }
+
+    fn exited(&self) -> impl Future<Output = ()> + Send {
+        Started::exited(self)
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        Started::signal_group(self, signal);
+    }
+}
+
+/// Kills what carries the environment of a task and came neither from this host nor from anything it knows. Answers how many there were.
+pub(super) async fn orphans(env: &BTreeMap<String, String>) -> usize {
+    let Ok(snapshot) = spawn_blocking(Snapshot::now).await else { return 0 };
+    let found = snapshot.carrying(env);
+    for identity in &found {
+        if alive(*identity)
+            && let Some(pid) = Pid::from_raw(identity.pid)
+        {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+    found.len()
+}
+
 /// Asks the process and its family to end, gives them `grace`, and kills those that are left. Never takes much longer than `grace`.
-pub(super) async fn tree(process: &Started, env: &BTreeMap<String, String>, grace: Duration) {
+pub(super) async fn tree(process: &impl Leader, env: &BTreeMap<String, String>, grace: Duration) {
     // The family is looked up first: once a parent is dead, nobody knows whose children they were.
     let mut family = look(process, env).await;
     if !grace.is_zero() {
@@ -42,7 +78,7 @@ pub(super) async fn tree(process: &Started, env: &BTreeMap<String, String>, grac
     }
 }
 
-async fn look(process: &Started, env: &BTreeMap<String, String>) -> Vec<Identity> {
+async fn look(process: &impl Leader, env: &BTreeMap<String, String>) -> Vec<Identity> {
     let leader = process.pid().as_raw_nonzero().get();
     match spawn_blocking(Snapshot::now).await {
         Ok(snapshot) => snapshot.family(leader, env),
@@ -51,7 +87,7 @@ async fn look(process: &Started, env: &BTreeMap<String, String>) -> Vec<Identity
 }
 
 /// The group first, in one call that no new member can miss; then those outside of it.
-fn signal(process: &Started, family: &[Identity], signal: Signal) {
+fn signal(process: &impl Leader, family: &[Identity], signal: Signal) {
     process.signal_group(signal);
     for &identity in family {
         let Some(pid) = Pid::from_raw(identity.pid).filter(|&pid| pid != process.pid()) else { continue };
@@ -68,7 +104,7 @@ fn signal(process: &Started, family: &[Identity], signal: Signal) {
 }
 
 /// Resolves when all have ended.
-async fn gone(process: &Started, family: &[Identity]) {
+async fn gone(process: &impl Leader, family: &[Identity]) {
     process.exited().await;
     for &identity in family {
         let Some(fd) = Pid::from_raw(identity.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { continue };

@@ -40,6 +40,20 @@ pub(super) fn resolve<'a>(name: &'a str, env: &BTreeMap<String, String>) -> Cow<
     Cow::Owned(find(name, env::var_os("PATH").as_deref()).unwrap_or_else(|| Path::new("/nonexistent").join(name)))
 }
 
+/// The path of a program for someone who has another `PATH`.
+pub(super) fn locate(name: &str) -> PathBuf {
+    if name.contains('/') {
+        return PathBuf::from(name);
+    }
+    find(name, env::var_os("PATH").as_deref()).unwrap_or_else(|| Path::new("/nonexistent").join(name))
+}
+
+/// A command without a program.
+pub(super) fn empty() -> Error {
+    Error::user("process::empty_command", "there is no program to run: the command is an empty list")
+        .with_help("give `commands` at least one entry, or set an `interpreter`")
+}
+
 fn find(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
     let candidates: Vec<PathBuf> = env::split_paths(path?).map(|directory| directory.join(name)).collect();
     candidates.iter().find(|file| executable(file)).cloned()

@@ -3,21 +3,22 @@
 use std::{pin::pin, time::Duration};
 
 use switchyard_plugin_api::{
-    Capabilities, Context, Description, Error, FailureReason, FileStrategy, Image, Level, LogStreams, Outcome, Phase, Placement, Preview,
+    Attached, Capabilities, Context, Description, Error, FailureReason, FileStrategy, Image, Level, LogStreams, Outcome, Phase, Placement, Preview,
     RunRequest, TaskRunner,
 };
 
 use super::{
-    kill,
+    kept, kill,
     limits::Limits,
     pipe::Pipe,
     start::{Running, Started, start},
 };
+use crate::keeper::Keeper;
 
 /// How long a process that has ended may leave its output open to others before the host stops listening.
 const LINGER: Duration = Duration::from_secs(3);
 /// How long the output of a killed process may take to be handed over.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Properties of the process runner.
 #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
@@ -29,8 +30,11 @@ pub struct ProcessProperties {
 }
 
 /// Runs the command as a process on the host's own machine, in the task's working directory.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ProcessRunner;
+#[derive(Clone, Default)]
+pub struct ProcessRunner {
+    /// Holds the processes of a host that may go before they end; without one they are the host's own children.
+    pub keeper: Option<Keeper>,
+}
 
 impl TaskRunner for ProcessRunner {
     type Properties = ProcessProperties;
@@ -51,6 +55,7 @@ impl TaskRunner for ProcessRunner {
             placement: Placement::Local,
             limits: true,
             image: Image::Ignored,
+            reattach: self.keeper.is_some(),
             graceful_stop: true,
             preview: true,
             file_strategies: vec![FileStrategy::Shared],
@@ -71,6 +76,9 @@ impl TaskRunner for ProcessRunner {
     }
 
     async fn run(&self, request: RunRequest<ProcessProperties>, context: Context) -> Result<Outcome, Error> {
+        if let Some(keeper) = &self.keeper {
+            return kept::run(keeper, &request, &context).await;
+        }
         context.phase(Phase::Starting);
         let Some(limits) = &request.properties.limits else {
             let Running { process, stdout, stderr } = start(&request.command, &request.files.working_dir)?;
@@ -82,6 +90,13 @@ impl TaskRunner for ProcessRunner {
         context.phase(Phase::Running);
         let outcome = follow(process, &stdout, &stderr, &request, &context).await?;
         Ok(group.explain(outcome, limits))
+    }
+
+    async fn attach(&self, request: RunRequest<ProcessProperties>, _: Option<serde_json::Value>, context: Context) -> Result<Attached, Error> {
+        match &self.keeper {
+            Some(keeper) => kept::attach(keeper, &request, &context).await,
+            None => Ok(Attached::Gone),
+        }
     }
 }
 
@@ -170,7 +185,7 @@ async fn follow(
 const DETACHED: &str = "The command has ended, but a process it left behind still holds its output open. Waited 3 s; what that process \
     writes from now on is not logged. To keep it, let the commands `wait` for it; to avoid this message, redirect its output.";
 
-fn report(context: &Context, (stdout, stderr): (std::io::Result<()>, std::io::Result<()>)) {
+pub(super) fn report(context: &Context, (stdout, stderr): (std::io::Result<()>, std::io::Result<()>)) {
     for (stream, read) in [("standard output", stdout), ("standard error", stderr)] {
         if let Err(error) = read {
             context.message(Level::Error, format!("The command's {stream} cannot be read any more: {error}"));

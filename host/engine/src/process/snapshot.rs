@@ -87,6 +87,15 @@ impl Snapshot {
         found
     }
 
+    /// The living processes that carry the environment of a task and do not come from this host.
+    pub(super) fn carrying(&self, env: &BTreeMap<String, String>) -> Vec<Identity> {
+        let Some(directory) = env.get("WORKING_DIR").map(String::as_bytes) else { return Vec::new() };
+        let carries = |pid: &i32| self.strangers.get(pid).map(Vec::as_slice) == Some(directory);
+        let family: HashSet<i32> =
+            self.strangers.keys().filter(|pid| carries(pid)).flat_map(|pid| self.descendants(*pid)).collect();
+        self.processes.iter().filter(|p| !p.dead && family.contains(&p.identity.pid)).map(|p| p.identity).collect()
+    }
+
     /// The living processes that came from the process `leader`, itself included: its descendants, its group, what they took into
     /// groups and sessions of their own, and daemons that carry the environment of the task.
     pub(super) fn family(&self, leader: i32, env: &BTreeMap<String, String>) -> Vec<Identity> {

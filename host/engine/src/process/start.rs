@@ -47,8 +47,7 @@ fn host_environment() -> impl Iterator<Item = (&'static OsString, &'static OsStr
 /// Starts the command in its working directory, with the host's environment below its own.
 pub(super) fn start(finished: &Finished, working_dir: &Path) -> Result<Running, Error> {
     let Some((name, arguments)) = finished.argv.split_first() else {
-        return Err(Error::user("process::empty_command", "there is no program to run: the command is an empty list")
-            .with_help("give `commands` at least one entry, or set an `interpreter`"));
+        return Err(program::empty());
     };
     program::check(finished)?;
     let program = program::resolve(name, &finished.env);

@@ -11,6 +11,14 @@ pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 /// Writes are committed in the order of their submission, each submission wholly or not at all. When the
 /// database fails, all later submissions fail too, so that what is stored is always a prefix of what was submitted; a
 /// submission that is wrong in itself (a record written twice) fails alone.
+///
+/// # Several hosts
+///
+/// A server calls `unfinished` once, at its start, and takes every execution of the answer up (`Engine::recover`); it has the data
+/// directory for itself by a lock (`host.lock`). A backend that hosts share adds claims here: `unfinished` answers only what this host
+/// could claim (an `owner` and a `lease` beside each execution, set in the same transaction), a host extends its leases while it
+/// lives, and asks again now and then for those that ran out. A record of an execution whose lease was lost must be refused
+/// (`Error::Duplicate` does so for the same position); the host then drops the execution without a word to its runners.
 pub trait Backend: Send + Sync + 'static {
     /// Queues the writes and returns; waits only when the queue is full.
     fn submit(&self, writes: Vec<Write>) -> Ticket;

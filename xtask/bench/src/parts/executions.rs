@@ -32,7 +32,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     };
     let number = |text: &String| text.parse::<usize>().map_err(|_| Error::Usage(format!("`{text}` is not a number")));
     let (count, width) = (number(count)?, number(width)?);
-    let registry = Registry::open(switchyard_registry::Options::new(Path::new(folder).join("plugins"), Vec::new()), vec![built_in()]);
+    let registry = Registry::open(switchyard_registry::Options::new(Path::new(folder).join("plugins"), Vec::new()), vec![built_in(None)]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Error::Run(format!("no runtime: {error}")))?;
     let options = Options {
@@ -40,6 +40,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         work_dir: Path::new(folder).join("work"),
         journal: journal == "on",
         durable: false,
+        keeper: None,
         patience: std::time::Duration::from_secs(2),
         slots: 8,
         grace: Duration::from_secs(5),

@@ -37,7 +37,7 @@ async fn turns(count: usize, argv: &[String]) -> Result<()> {
             timeout_ms: None,
         };
         let outcome =
-            ProcessRunner.run(request, context.clone()).await.map_err(|error| Error::Run(format!("{}: {error}", argv.join(" "))))?;
+            ProcessRunner::default().run(request, context.clone()).await.map_err(|error| Error::Run(format!("{}: {error}", argv.join(" "))))?;
         if outcome.exit_code != 0 {
             return Err(Error::Run(format!("{} ended with {}", argv.join(" "), outcome.exit_code)));
         }

@@ -165,7 +165,7 @@ impl Run {
             timeout_ms: None,
         };
         let context = Context::new(host.clone());
-        let running = tokio::spawn(async move { ProcessRunner.run(request, context).await });
+        let running = tokio::spawn(async move { ProcessRunner::default().run(request, context).await });
         Self { host, directory, running }
     }
 

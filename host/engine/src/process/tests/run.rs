@@ -166,7 +166,7 @@ async fn a_run_that_is_dropped_leaves_nothing_behind() {
 
 #[test]
 fn description() {
-    let component = TypedRunner::new(ProcessRunner).component();
+    let component = TypedRunner::new(ProcessRunner::default()).component();
     assert_eq!(component.schema["additionalProperties"], false, "it has no properties");
     assert_eq!(component.type_name, ProcessRunner::TYPE);
     assert!(component.capabilities != Capabilities::default());

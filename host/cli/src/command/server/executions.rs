@@ -1,0 +1,127 @@
+//! `switchyard executions`.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+use switchyard_server::control::{Answer, Client, Request, Row};
+use switchyard_store::journal::{self, ExecutionFilter, Journal};
+
+use super::{ask, broken, client, directory};
+use crate::{
+    arguments::{Executions, Format, Globals},
+    command::{print, print_json, run::pair},
+    exit::Exit,
+    failure::Failure,
+    screen::Table,
+};
+
+pub fn run(globals: &Globals, command: &Executions) -> Result<Exit, Failure> {
+    match command {
+        Executions::List { namespace, flow, states, limit, output, data } => {
+            let states = states.iter().map(|state| state.to_uppercase()).collect();
+            let request = Request::List { namespace: namespace.clone(), flow_id: flow.clone(), states, limit: *limit };
+            list(&directory(globals, data)?, &request, *output)
+        }
+        Executions::Show { id, output, data } => show(&directory(globals, data)?, id, *output),
+        Executions::Kill { id, data } => done(&directory(globals, data)?, &Request::Kill { id: id.clone() }),
+        Executions::Resume { id, inputs, data } => {
+            let pairs = inputs.iter().map(|written| pair(written, "-i", "NAME=VALUE").map(|(name, value)| (name, Json::String(value))));
+            let inputs = pairs.collect::<Result<Map<_, _>, _>>()?;
+            done(&directory(globals, data)?, &Request::Resume { id: id.clone(), inputs })
+        }
+    }
+}
+
+fn done(data_dir: &Path, request: &Request) -> Result<Exit, Failure> {
+    ask(&client(data_dir)?, request).map(|_| Exit::Success)
+}
+
+fn list(data_dir: &Path, request: &Request, output: Format) -> Result<Exit, Failure> {
+    let rows = match Client::find(data_dir) {
+        Some(client) => match ask(&client, request)? {
+            Answer::Executions { rows } => rows,
+            _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
+        },
+        None => stored(data_dir, request)?,
+    };
+    if output == Format::Json {
+        print_json(&rows)?;
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(["ID", "NAMESPACE", "FLOW", "STATE", "CREATED", "UPDATED"]);
+    let time = |milliseconds| Timestamp::from_millisecond(milliseconds).map_or_else(|_| String::new(), |time| format!("{time:.0}"));
+    for row in rows {
+        table.push([row.id, row.namespace, row.flow_id, row.state, time(row.created), time(row.updated)]);
+    }
+    print(table.render(|_, _, cell| cell).as_bytes())?;
+    Ok(Exit::Success)
+}
+
+fn show(data_dir: &Path, id: &str, output: Format) -> Result<Exit, Failure> {
+    let document = match Client::find(data_dir) {
+        Some(client) => match ask(&client, &Request::Show { id: id.to_owned() })? {
+            Answer::Execution { document } => document,
+            _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
+        },
+        None => stored_document(data_dir, id)?,
+    };
+    if output == Format::Json {
+        print_json(&document)?;
+        return Ok(Exit::Success);
+    }
+    let text = |value: &Json, name: &str| value.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let state = |value: &Json| value.pointer("/state/current").and_then(Json::as_str).unwrap_or_default().to_owned();
+    print(format!("{} {}.{} {}\n\n", text(&document, "id"), text(&document, "namespace"), text(&document, "flowId"), state(&document)).as_bytes())?;
+    let mut table = Table::new(["TASK", "VALUE", "STATE", "ATTEMPTS", "TASK RUN"]);
+    for run in document.get("taskRunList").and_then(Json::as_array).into_iter().flatten() {
+        let attempts = run.get("attempts").and_then(Json::as_array).map_or(0, Vec::len);
+        table.push([text(run, "taskId"), text(run, "value"), state(run), attempts.to_string(), text(run, "id")]);
+    }
+    print(table.render(|_, _, cell| cell).as_bytes())?;
+    Ok(Exit::Success)
+}
+
+fn opened(data_dir: &Path) -> Result<Journal, Failure> {
+    if !data_dir.join("journal.db").exists() {
+        return Err(Failure::usage("control::no_journal", format!("there is no journal in {}", data_dir.display()))
+            .with_help("name the data directory with --data-dir or SWITCHYARD_DATA_DIR"));
+    }
+    Journal::open(data_dir, journal::Options::default()).map_err(|error| failed(&error))
+}
+
+fn failed(error: &journal::Error) -> Failure {
+    Failure::new(Exit::Failed, error.code(), error.to_string())
+}
+
+/// What is in the data directory; needs no server.
+fn stored(data_dir: &Path, request: &Request) -> Result<Vec<Row>, Failure> {
+    let Request::List { namespace, flow_id, states, limit } = request.clone() else { return Ok(Vec::new()) };
+    let filter = ExecutionFilter { namespace, flow_id, states, limit, ..ExecutionFilter::default() };
+    let rows = waiting(opened(data_dir)?.list(filter)).map_err(|error| failed(&error))?;
+    Ok(rows.into_iter().map(Row::from).collect())
+}
+
+fn stored_document(data_dir: &Path, id: &str) -> Result<Json, Failure> {
+    let found = waiting(opened(data_dir)?.execution(id)).map_err(|error| failed(&error))?;
+    let found = found.ok_or_else(|| {
+        Failure::usage("execution::unknown", format!("there is no execution `{id}`")).with_help("`switchyard executions list` shows what there is")
+    })?;
+    let document = found.document.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+    // Without a host only the row of one that is not over is known.
+    Ok(document.unwrap_or_else(|| {
+        json!({ "id": found.id, "namespace": found.namespace, "flowId": found.flow_id, "state": { "current": found.state } })
+    }))
+}
+
+/// A read of the journal does its work where it is polled, without a runtime.
+fn waiting<T>(work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = work.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}

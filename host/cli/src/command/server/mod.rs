@@ -1,0 +1,58 @@
+//! The server, and what is said to it.
+
+mod executions;
+mod logs;
+mod restart;
+mod serve;
+mod submit;
+
+use std::path::PathBuf;
+
+use switchyard_model::Sources;
+use switchyard_server::control::{Answer, Client, Request};
+
+pub use executions::run as executions;
+pub use logs::run as logs;
+pub use restart::run as restart;
+pub use serve::run as serve;
+pub use submit::run as submit;
+
+use crate::{
+    arguments::{DataDir, Globals},
+    exit::Exit,
+    failure::Failure,
+    host, place,
+};
+
+/// The directory that is meant.
+fn directory(globals: &Globals, data: &DataDir) -> Result<PathBuf, Failure> {
+    if let Some(named) = &data.data_dir {
+        return Ok(named.clone());
+    }
+    let config = host::configuration(globals, &mut Sources::new())?;
+    Ok(config.data_dir.unwrap_or_else(place::data))
+}
+
+/// The server of a directory.
+fn client(data_dir: &std::path::Path) -> Result<Client, Failure> {
+    Client::find(data_dir).ok_or_else(|| {
+        Failure::usage("control::no_server", format!("no server answers in the data directory {}", data_dir.display()))
+            .with_help("start one with `switchyard serve`, or name its directory with --data-dir")
+    })
+}
+
+/// An answer that is no refusal.
+fn ask(client: &Client, request: &Request) -> Result<Answer, Failure> {
+    match client.ask(request).map_err(|error| broken(&error))? {
+        Answer::Refused { code, message, help } => Err(refused(code, message, help)),
+        answer => Ok(answer),
+    }
+}
+
+fn refused(code: String, message: String, help: Option<String>) -> Failure {
+    Failure { help, ..Failure::usage(code, message) }
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, "control::broken", format!("the server does not answer: {error}")).with_help("look at what it prints")
+}

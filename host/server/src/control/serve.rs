@@ -1,0 +1,214 @@
+//! The server's side of the control socket.
+
+use std::{
+    fs::File,
+    io,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value as Json;
+use switchyard_engine::{Engine, Handle, Refused, Submission, load};
+use switchyard_model::{Severity, Sources};
+use switchyard_plugin_api::Error;
+use switchyard_store::{
+    journal::{ExecutionFilter, Summary},
+    logs::{Line, Source},
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+};
+
+use super::{Answer, LogLine, Request, Row, SOCKET, Status};
+
+/// Longest line that is shown.
+const CUT: usize = 64 * 1024;
+
+/// Something that only the program around can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Restart in place.
+    Reload,
+}
+
+/// Serves the control socket of a data directory.
+#[derive(Clone)]
+pub struct Control(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    address: PathBuf,
+    /// Facts of the program around.
+    base: Mutex<Status>,
+    wishes: mpsc::UnboundedSender<Wish>,
+}
+
+impl Control {
+    /// Begins to listen. Wishes go to the program around.
+    pub fn start(engine: Engine, data_dir: &Path, base: Status) -> io::Result<(Self, mpsc::UnboundedReceiver<Wish>)> {
+        let (wishes, wished) = mpsc::unbounded_channel();
+        let address = data_dir.join(SOCKET);
+        // The whole path may be longer than an address of a socket.
+        let place = File::open(data_dir)?;
+        let short = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", place.as_raw_fd()));
+        let _ = std::fs::remove_file(&short);
+        let listener = UnixListener::bind(&short)?;
+        std::fs::set_permissions(&short, std::fs::Permissions::from_mode(0o600))?;
+        let control = Self(Arc::new(Inner { engine, address, base: Mutex::new(base), wishes }));
+        let serving = control.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let control = serving.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = control.serve(stream).await {
+                        tracing::debug!(%error, "a client went away");
+                    }
+                });
+            }
+        });
+        Ok((control, wished))
+    }
+
+    /// Nobody can reach it any more.
+    pub fn close(&self) {
+        let _ = std::fs::remove_file(&self.0.address);
+    }
+
+    /// Notes a change of a plugin file, to be shown to whoever asks.
+    pub fn note_plugin(&self, line: String) {
+        let mut base = self.0.base.lock().unwrap_or_else(PoisonError::into_inner);
+        base.plugins.retain(|known| known != &line);
+        base.plugins.push(line);
+    }
+
+    async fn serve(&self, stream: UnixStream) -> io::Result<()> {
+        let (incoming, mut outgoing) = stream.into_split();
+        let Some(line) = BufReader::new(incoming).lines().next_line().await? else { return Ok(()) };
+        let answer = match serde_json::from_str(&line) {
+            Ok(Request::Follow { id }) => match self.follow(&id, &mut outgoing).await {
+                Ok(()) => Ok(Answer::Done),
+                Err(error) => Err(error),
+            },
+            Ok(request) => self.answer(request).await,
+            Err(error) => Err(Error::user("control::request", format!("this server does not understand the request: {error}"))
+                .with_help("use the same version of the command and of the server")),
+        };
+        let answer = answer.unwrap_or_else(|error| Answer::Refused { code: error.code, message: error.message, help: error.help });
+        say(&mut outgoing, &answer).await
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Error> {
+        let engine = &self.0.engine;
+        match request {
+            Request::Status => {
+                let mut status = self.0.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                status.running = engine.count();
+                status.processes = engine.processes();
+                status.recovery = engine.recovery().report();
+                Ok(Answer::Status(status))
+            }
+            Request::Run { name, flow, inputs, files, labels } => {
+                let mut sources = Sources::new();
+                let loaded = load::bytes_of(name, flow.as_bytes(), engine.registry(), engine.config(), &mut sources);
+                let loaded = loaded.map_err(|violations| invalid(&violations))?;
+                let program = loaded.program.ok_or_else(|| invalid(&loaded.violations))?;
+                let handle = engine.submit(program, Submission { inputs, files, labels, ..Submission::default() }).await;
+                let handle = handle.map_err(|refused| match refused {
+                    Refused::Inputs(violations) => invalid(&violations),
+                    Refused::Error(error) => error,
+                })?;
+                self.show(handle.id()).await
+            }
+            Request::Wait { id } => match engine.find(&id) {
+                Some(handle) => Ok(ended(&handle).await),
+                None => self.show(&id).await,
+            },
+            Request::List { namespace, flow_id, states, limit } => {
+                let filter = ExecutionFilter { namespace, flow_id, states, limit, ..ExecutionFilter::default() };
+                let rows = engine.journal().list(filter).await.map_err(journal)?;
+                Ok(Answer::Executions { rows: rows.into_iter().map(Row::from).collect() })
+            }
+            Request::Show { id } => self.show(&id).await,
+            Request::Kill { id } => engine.kill(&id).await.map(|_| Answer::Done),
+            Request::Resume { id, inputs } => engine.resume(&id, inputs).await.map(|_| Answer::Done),
+            Request::Reload => {
+                // The program around is there as long as this is.
+                let _ = self.0.wishes.send(Wish::Reload);
+                Ok(Answer::Done)
+            }
+            Request::Follow { .. } => Ok(Answer::Done),
+        }
+    }
+
+    async fn show(&self, id: &str) -> Result<Answer, Error> {
+        Ok(Answer::Execution { document: self.0.engine.document(id).await? })
+    }
+
+    async fn follow(&self, id: &str, outgoing: &mut (impl AsyncWriteExt + Unpin)) -> Result<(), Error> {
+        let engine = &self.0.engine;
+        let log = engine.logs(id)?;
+        let logs = |error: switchyard_store::logs::Error| Error::environment(error.code(), error.to_string());
+        let gone = |_| Error::cancelled();
+        if engine.find(id).is_none() {
+            // It is over: what is there is all.
+            engine.document(id).await?;
+            let mut lines = log.lines(CUT).map_err(logs)?;
+            while let Some(line) = lines.next_line().map_err(logs)? {
+                say(outgoing, &Answer::Line(line.into())).await.map_err(gone)?;
+            }
+            for line in lines.unfinished() {
+                say(outgoing, &Answer::Line(line.into())).await.map_err(gone)?;
+            }
+            return Ok(());
+        }
+        let mut lines = log.follow(CUT).map_err(logs)?;
+        while let Some(line) = lines.next_line().await.map_err(logs)? {
+            say(outgoing, &Answer::Line(line.into())).await.map_err(gone)?;
+        }
+        Ok(())
+    }
+}
+
+async fn ended(handle: &Handle) -> Answer {
+    match handle.left().await {
+        Some(document) => Answer::Execution { document: serde_json::to_value(&*document).unwrap_or(Json::Null) },
+        None => Answer::Left,
+    }
+}
+
+async fn say(outgoing: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    outgoing.write_all(&line).await
+}
+
+fn invalid(violations: &switchyard_model::Violations) -> Error {
+    let errors: Vec<String> = violations.iter().filter(|found| found.severity == Severity::Error).map(ToString::to_string).collect();
+    Error::user("cli::invalid", errors.join("\n")).with_help("`switchyard validate` shows each with its place")
+}
+
+fn journal(error: switchyard_store::journal::Error) -> Error {
+    Error::environment(error.code(), error.to_string())
+}
+
+impl From<Summary> for Row {
+    fn from(summary: Summary) -> Self {
+        let Summary { id, namespace, flow_id, state, created, updated, .. } = summary;
+        Self { id, namespace, flow_id, state, created, updated }
+    }
+}
+
+impl From<Line> for LogLine {
+    fn from(line: Line) -> Self {
+        let (task_run, attempt) = line.attempt.rsplit_once('/').unwrap_or((&line.attempt, "0"));
+        let level = match line.source {
+            Source::Stdout => "INFO".to_owned(),
+            Source::Stderr => "ERROR".to_owned(),
+            Source::Message(level) => format!("{level:?}").to_uppercase(),
+        };
+        Self { task_run: task_run.to_owned(), attempt: attempt.parse().unwrap_or_default(), level, time: line.time, text: line.text }
+    }
+}
