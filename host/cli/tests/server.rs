@@ -101,8 +101,11 @@ fn killed_again_and_again(home: &Home, flow: &str, count: usize, rounds: usize) 
     let id = server.submit(flow);
     for round in 0..rounds {
         let before = lines(&ran).len();
+        let mut patience = 600;
         while lines(&ran).len() == before && before < count {
             moment(1);
+            patience -= 1;
+            assert!(patience > 0, "nothing happens: {:#}\n{}", server.show(&id), server.ask(&["logs", &id]).stdout());
         }
         moment(round);
         server.kill();
@@ -146,6 +149,10 @@ fn a_server_that_is_killed_again_and_again_runs_each_process_once() {
 #[test]
 fn docker_a_server_that_is_killed_again_and_again_runs_each_container_once() {
     let home = Home::new(&["scripts", "docker"]);
+    home.file(
+        "switchyard.yaml",
+        "plugins:\n  configurations:\n    - type: io.kestra.plugin.scripts.runner.docker.Docker\n      values: {volume-enabled: true}\n",
+    );
     let out = home.folder.path().join("out");
     fs::create_dir(&out).unwrap();
     let rounds = rounds(4);

@@ -72,7 +72,7 @@ impl Host {
 
     pub async fn flow(&self, yaml: &str, inputs: Json) -> Ran {
         let seen = Arc::new(Seen::default());
-        let plugins = vec![built_in(), switchyard_plugin_scripts::plugin()];
+        let plugins = vec![built_in(None), switchyard_plugin_scripts::plugin()];
         let registry = Registry::open(switchyard_registry::Options::new(self.path().join("cache"), Vec::new()), plugins);
         let mut secrets = Secrets::default();
         secrets.insert("S", "hunter2hunter2".to_owned());
@@ -82,6 +82,7 @@ impl Host {
             data_dir: self.path().to_owned(),
             journal: self.journal,
             durable: self.journal,
+            keeper: None,
             patience: Duration::from_secs(5),
             slots: 8,
             grace: Duration::from_secs(5),

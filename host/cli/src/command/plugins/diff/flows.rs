@@ -54,7 +54,7 @@ impl Side {
         let mut options = registry_options();
         options.directories = [&stage.directory, &stage.others].map(Directory::explicit).to_vec();
         options.write_status = false;
-        Ok(Self { registry: Registry::open(options, vec![switchyard_engine::built_in()]), _stage: stage })
+        Ok(Self { registry: Registry::open(options, vec![switchyard_engine::built_in(None)]), _stage: stage })
     }
 
     fn findings(&self, host: &Host, file: &Path) -> Vec<String> {
