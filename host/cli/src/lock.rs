@@ -24,7 +24,11 @@ impl Lock {
 
     /// For a run, which shares the directory with others.
     pub fn shared(data_dir: &Path) -> Result<Self, Failure> {
-        Self::take(data_dir, FlockOperation::NonBlockingLockShared, "add `--server` to give the flow to that server, or choose another --data-dir")
+        Self::take(
+            data_dir,
+            FlockOperation::NonBlockingLockShared,
+            "add `--server` to give the flow to that server, or choose another --data-dir",
+        )
     }
 
     fn take(data_dir: &Path, how: FlockOperation, help: &str) -> Result<Self, Failure> {
@@ -33,7 +37,8 @@ impl Lock {
                 .with_help("choose another one with --data-dir or SWITCHYARD_DATA_DIR")
         };
         fs::create_dir_all(data_dir).map_err(failed)?;
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(data_dir.join("host.lock")).map_err(failed)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(data_dir.join("host.lock")).map_err(failed)?;
         match flock(&file, how) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -178,10 +178,13 @@ fn a_restart_finds_every_running_process() {
             )
         })
         .collect();
-    let id = server.submit(&format!("id: many\nnamespace: a.b\ntasks:\n  - id: all\n    type: io.kestra.plugin.core.flow.Parallel\n    tasks:\n{tasks}"));
+    let id = server.submit(&format!(
+        "id: many\nnamespace: a.b\ntasks:\n  - id: all\n    type: io.kestra.plugin.core.flow.Parallel\n    tasks:\n{tasks}"
+    ));
     let running = |wanted: usize| loop {
         let document = server.show(&id);
-        let states: Vec<&str> = document["taskRunList"].as_array().unwrap().iter().filter_map(|run| run["state"]["current"].as_str()).collect();
+        let states: Vec<&str> =
+            document["taskRunList"].as_array().unwrap().iter().filter_map(|run| run["state"]["current"].as_str()).collect();
         // The Parallel itself runs too; the rest waits for a place.
         if states.iter().filter(|state| **state == "RUNNING").count() > wanted {
             return;

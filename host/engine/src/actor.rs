@@ -48,9 +48,14 @@ pub enum Message {
     /// The host goes; another one goes on.
     Detach,
     /// Somebody wants to see the execution as it is.
-    Document { answer: oneshot::Sender<Execution> },
+    Document {
+        answer: oneshot::Sender<Execution>,
+    },
     /// Somebody resumes what is paused.
-    Resume { inputs: JsonMap, answer: oneshot::Sender<Result<(), Error>> },
+    Resume {
+        inputs: JsonMap,
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
 }
 
 /// What waits for the writes before it to be durable.
@@ -260,8 +265,9 @@ impl Actor {
             }
             self.shared.expr.render_typed(template, &scope).map_err(|error| error.to_string())
         };
-        let given = switchyard_model::input::resolve(&pause.on_resume, inputs, &evaluate)
-            .map_err(|violations| Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`"))?;
+        let given = switchyard_model::input::resolve(&pause.on_resume, inputs, &evaluate).map_err(|violations| {
+            Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`")
+        })?;
         let resumed = serde_json::json!({ "on": Timestamp::now() });
         let outputs = [("onResume".to_owned(), serde_json::Value::Object(given)), ("resumed".to_owned(), resumed)];
         Ok((run, outputs.into_iter().collect()))

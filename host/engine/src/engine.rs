@@ -484,7 +484,11 @@ fn over(id: &str) -> Error {
 }
 
 fn unreadable(id: &str, error: &serde_json::Error) -> Error {
-    Error::new(switchyard_plugin_api::ErrorKind::Internal, "journal::record", format!("the document of the execution `{id}` is damaged: {error}"))
+    Error::new(
+        switchyard_plugin_api::ErrorKind::Internal,
+        "journal::record",
+        format!("the document of the execution `{id}` is damaged: {error}"),
+    )
 }
 
 /// A fresh execution id.

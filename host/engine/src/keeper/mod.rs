@@ -173,7 +173,8 @@ impl Keeper {
         };
         if protocol != PROTOCOL {
             let message = format!("the keeper of running processes (pid {pid}) speaks protocol {protocol}, this host {PROTOCOL}");
-            return Err(Error::environment("process::keeper", message).with_help("use the version of Switchyard that started them until they have ended"));
+            return Err(Error::environment("process::keeper", message)
+                .with_help("use the version of Switchyard that started them until they have ended"));
         }
         let files = tail::watch(&self.0.directory).map_err(|error| unreachable(&error))?;
         let (link, mut words) = mpsc::unbounded_channel::<Vec<u8>>();

@@ -6,10 +6,7 @@ use std::{
     fs::File,
     io,
     mem::MaybeUninit,
-    os::{
-        fd::OwnedFd,
-        unix::fs::FileExt,
-    },
+    os::{fd::OwnedFd, unix::fs::FileExt},
     path::Path,
     sync::{
         Arc, PoisonError, Weak,

@@ -35,11 +35,24 @@ pub struct Spawn {
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum Answer {
     /// The first one: everything that it keeps.
-    Keeping { protocol: u32, pid: u32, processes: Vec<Process> },
-    Spawned { key: String, pid: i32 },
+    Keeping {
+        protocol: u32,
+        pid: u32,
+        processes: Vec<Process>,
+    },
+    Spawned {
+        key: String,
+        pid: i32,
+    },
     /// The system refused with this number.
-    Refused { key: String, error: i32 },
-    Exited { key: String, status: Status },
+    Refused {
+        key: String,
+        error: i32,
+    },
+    Exited {
+        key: String,
+        status: Status,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

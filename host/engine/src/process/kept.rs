@@ -140,6 +140,9 @@ async fn outcome(kept: &Kept) -> Result<Outcome, Error> {
 }
 
 fn lost() -> Error {
-    Error::environment("process::lost", "the process of this attempt was started, and nobody knows how it ended: the keeper that held it is gone")
-        .with_help("it is not run again by itself, since it may have done its work: look at what it did, then restart the execution")
+    Error::environment(
+        "process::lost",
+        "the process of this attempt was started, and nobody knows how it ended: the keeper that held it is gone",
+    )
+    .with_help("it is not run again by itself, since it may have done its work: look at what it did, then restart the execution")
 }

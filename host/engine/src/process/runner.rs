@@ -3,8 +3,8 @@
 use std::{pin::pin, time::Duration};
 
 use switchyard_plugin_api::{
-    Attached, Capabilities, Context, Description, Error, FailureReason, FileStrategy, Image, Level, LogStreams, Outcome, Phase, Placement, Preview,
-    RunRequest, TaskRunner,
+    Attached, Capabilities, Context, Description, Error, FailureReason, FileStrategy, Image, Level, LogStreams, Outcome, Phase, Placement,
+    Preview, RunRequest, TaskRunner,
 };
 
 use super::{
@@ -92,7 +92,12 @@ impl TaskRunner for ProcessRunner {
         Ok(group.explain(outcome, limits))
     }
 
-    async fn attach(&self, request: RunRequest<ProcessProperties>, _: Option<serde_json::Value>, context: Context) -> Result<Attached, Error> {
+    async fn attach(
+        &self,
+        request: RunRequest<ProcessProperties>,
+        _: Option<serde_json::Value>,
+        context: Context,
+    ) -> Result<Attached, Error> {
         match &self.keeper {
             Some(keeper) => kept::attach(keeper, &request, &context).await,
             None => Ok(Attached::Gone),

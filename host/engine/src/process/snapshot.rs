@@ -91,8 +91,7 @@ impl Snapshot {
     pub(super) fn carrying(&self, env: &BTreeMap<String, String>) -> Vec<Identity> {
         let Some(directory) = env.get("WORKING_DIR").map(String::as_bytes) else { return Vec::new() };
         let carries = |pid: &i32| self.strangers.get(pid).map(Vec::as_slice) == Some(directory);
-        let family: HashSet<i32> =
-            self.strangers.keys().filter(|pid| carries(pid)).flat_map(|pid| self.descendants(*pid)).collect();
+        let family: HashSet<i32> = self.strangers.keys().filter(|pid| carries(pid)).flat_map(|pid| self.descendants(*pid)).collect();
         self.processes.iter().filter(|p| !p.dead && family.contains(&p.identity.pid)).map(|p| p.identity).collect()
     }
 

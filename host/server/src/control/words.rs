@@ -25,7 +25,9 @@ pub enum Request {
         labels: Vec<Label>,
     },
     /// Answered when it is over.
-    Wait { id: String },
+    Wait {
+        id: String,
+    },
     List {
         namespace: Option<String>,
         flow_id: Option<String>,
@@ -34,11 +36,21 @@ pub enum Request {
         #[serde(default)]
         limit: u32,
     },
-    Show { id: String },
-    Kill { id: String },
-    Resume { id: String, #[serde(default)] inputs: JsonMap },
+    Show {
+        id: String,
+    },
+    Kill {
+        id: String,
+    },
+    Resume {
+        id: String,
+        #[serde(default)]
+        inputs: JsonMap,
+    },
     /// Lines until the execution is over.
-    Follow { id: String },
+    Follow {
+        id: String,
+    },
     /// Restarts the host in place.
     Reload,
 }
@@ -48,11 +60,19 @@ pub enum Request {
 #[serde(tag = "is", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Answer {
     Status(Status),
-    Execution { document: Json },
-    Executions { rows: Vec<Row> },
+    Execution {
+        document: Json,
+    },
+    Executions {
+        rows: Vec<Row>,
+    },
     Line(LogLine),
     Done,
-    Refused { code: String, message: String, help: Option<String> },
+    Refused {
+        code: String,
+        message: String,
+        help: Option<String>,
+    },
     /// The host goes before it has the answer; the next one on the same socket can be asked.
     Left,
 }

@@ -36,8 +36,10 @@ async fn turns(count: usize, argv: &[String]) -> Result<()> {
             files: Files { working_dir: env::temp_dir(), ..Files::default() },
             timeout_ms: None,
         };
-        let outcome =
-            ProcessRunner::default().run(request, context.clone()).await.map_err(|error| Error::Run(format!("{}: {error}", argv.join(" "))))?;
+        let outcome = ProcessRunner::default()
+            .run(request, context.clone())
+            .await
+            .map_err(|error| Error::Run(format!("{}: {error}", argv.join(" "))))?;
         if outcome.exit_code != 0 {
             return Err(Error::Run(format!("{} ended with {}", argv.join(" "), outcome.exit_code)));
         }

@@ -72,7 +72,10 @@ fn show(data_dir: &Path, id: &str, output: Format) -> Result<Exit, Failure> {
     }
     let text = |value: &Json, name: &str| value.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     let state = |value: &Json| value.pointer("/state/current").and_then(Json::as_str).unwrap_or_default().to_owned();
-    print(format!("{} {}.{} {}\n\n", text(&document, "id"), text(&document, "namespace"), text(&document, "flowId"), state(&document)).as_bytes())?;
+    print(
+        format!("{} {}.{} {}\n\n", text(&document, "id"), text(&document, "namespace"), text(&document, "flowId"), state(&document))
+            .as_bytes(),
+    )?;
     let mut table = Table::new(["TASK", "VALUE", "STATE", "ATTEMPTS", "TASK RUN"]);
     for run in document.get("taskRunList").and_then(Json::as_array).into_iter().flatten() {
         let attempts = run.get("attempts").and_then(Json::as_array).map_or(0, Vec::len);
@@ -105,13 +108,14 @@ fn stored(data_dir: &Path, request: &Request) -> Result<Vec<Row>, Failure> {
 fn stored_document(data_dir: &Path, id: &str) -> Result<Json, Failure> {
     let found = waiting(opened(data_dir)?.execution(id)).map_err(|error| failed(&error))?;
     let found = found.ok_or_else(|| {
-        Failure::usage("execution::unknown", format!("there is no execution `{id}`")).with_help("`switchyard executions list` shows what there is")
+        Failure::usage("execution::unknown", format!("there is no execution `{id}`"))
+            .with_help("`switchyard executions list` shows what there is")
     })?;
     let document = found.document.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     // Without a host only the row of one that is not over is known.
-    Ok(document.unwrap_or_else(|| {
-        json!({ "id": found.id, "namespace": found.namespace, "flowId": found.flow_id, "state": { "current": found.state } })
-    }))
+    Ok(document.unwrap_or_else(
+        || json!({ "id": found.id, "namespace": found.namespace, "flowId": found.flow_id, "state": { "current": found.state } }),
+    ))
 }
 
 /// A read of the journal does its work where it is polled, without a runtime.

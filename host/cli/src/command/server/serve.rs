@@ -38,7 +38,8 @@ enum Next {
 }
 
 pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
-    let program = env::current_exe().map_err(|error| Failure::new(Exit::Failed, "cli::program", format!("where is this program? {error}")))?;
+    let program =
+        env::current_exe().map_err(|error| Failure::new(Exit::Failed, "cli::program", format!("where is this program? {error}")))?;
     let data_dir = directory(globals, &command.data)?;
     let lock = Lock::exclusive(&data_dir)?;
     let data_dir = data_dir.canonicalize().unwrap_or(data_dir);
@@ -111,10 +112,8 @@ async fn serve(command: &Serve, host: &Host, keeper: Keeper, data_dir: &Path, ge
 
 /// What a start found, in one line.
 pub fn sentence(report: &Report) -> String {
-    let mut text = format!(
-        "of {} running tasks: found {}, lost {}, started twice {}",
-        report.attempts, report.found, report.lost, report.twice
-    );
+    let mut text =
+        format!("of {} running tasks: found {}, lost {}, started twice {}", report.attempts, report.found, report.lost, report.twice);
     if report.submitted > 0 {
         text.push_str(&format!(", not begun before {}", report.submitted));
     }

@@ -38,7 +38,11 @@ pub fn run(globals: &Globals, command: &Run, loaded: &Loaded, submission: Submis
     let id = begun.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
     let json = command.output == Format::Json;
     if command.detach {
-        if json { print_json(&begun)? } else { print(format!("{id}\n").as_bytes())? }
+        if json {
+            print_json(&begun)?
+        } else {
+            print(format!("{id}\n").as_bytes())?
+        }
         return Ok(Exit::Success);
     }
     let mut seen = 0;
@@ -59,7 +63,11 @@ pub fn run(globals: &Globals, command: &Run, loaded: &Loaded, submission: Submis
         }
     };
     let state = ended.pointer("/state/current").and_then(Json::as_str).unwrap_or_default();
-    if json { print_json(&ended)? } else { eprintln!("{id} {state}") }
+    if json {
+        print_json(&ended)?
+    } else {
+        eprintln!("{id} {state}")
+    }
     Ok(if matches!(state, "SUCCESS" | "WARNING") { Exit::Success } else { Exit::Failed })
 }
 
