@@ -164,6 +164,16 @@ impl Context {
         self.service("store_file", &json!({ "path": path, "name": name })).await
     }
 
+    /// A value of the KV store of a namespace; `None` when there is no such key.
+    pub async fn kv_get(&self, namespace: &str, key: &str) -> Result<Option<Value>, Error> {
+        self.service("kv_get", &json!({ "namespace": namespace, "key": key })).await
+    }
+
+    /// Puts a value into the KV store of a namespace.
+    pub async fn kv_put(&self, namespace: &str, key: &str, value: &Value) -> Result<(), Error> {
+        self.service("kv_put", &json!({ "namespace": namespace, "key": key, "value": value })).await
+    }
+
     /// Asks the host for a service by name and decodes its answer.
     pub async fn service<T: DeserializeOwned>(&self, name: &str, payload: &impl Serialize) -> Result<T, Error> {
         let payload = serde_json::to_value(payload)

@@ -16,6 +16,8 @@ pub struct Need {
 pub const FOR_TESTS: &[Need] = &[
     Need { command: "cc", package: "build-essential" },
     Need { command: "git", package: "git" },
+    Need { command: "ssh", package: "openssh-client" },
+    Need { command: "sshd", package: "openssh-server" },
     Need { command: "python3", package: "python3" },
     Need { command: "docker", package: "docker.io" },
     Need { command: "dockerd", package: "docker.io" },
@@ -62,6 +64,18 @@ pub fn install(needs: &[Need]) -> Result<()> {
         }
         Err(Failure::new("xtask::still_missing", format!("apt-get was content, yet these commands are missing: {}", missing.join(", "))))
     })
+}
+
+/// Installs packages that bring no command.
+pub fn bring(packages: &[&str]) -> Result<()> {
+    if find_program("apt-get").is_none() {
+        return Err(Failure::new("xtask::no_apt", format!("this machine has no apt-get; install {} by hand", packages.join(", "))));
+    }
+    if get(packages).succeeds() {
+        return Ok(());
+    }
+    update_lists()?;
+    get(packages).run()
 }
 
 pub fn update_lists() -> Result<()> {

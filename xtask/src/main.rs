@@ -12,6 +12,7 @@ mod image;
 mod lint;
 mod podman;
 mod program;
+mod python;
 mod step;
 mod test;
 mod tool;

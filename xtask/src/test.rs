@@ -13,6 +13,7 @@ use crate::{
     image,
     podman::Podman,
     program::Program,
+    python,
     step::{note, step, warning},
     tool::NEXTEST,
     workspace::{Workspace, is_ci},
@@ -45,6 +46,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     )?;
     let mut rustcs = Vec::new();
     or_gap("compilers_", compilers::unpack(workspace).map(|found| rustcs = found))?;
+    or_gap("tool_", python::install(workspace))?;
     NEXTEST.program(workspace)?;
 
     step("build everything once", || {

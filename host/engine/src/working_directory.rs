@@ -46,7 +46,7 @@ impl About<'_> {
 pub fn open(kind: &WorkingDirectory, id: String, about: &About<'_>, log: &TaskLog) -> Result<Job, Error> {
     let written = |node: &Option<Node>| node.as_ref().map_or(Json::Null, Node::to_json);
     let mut warnings = Vec::new();
-    let inputs = script::inputs(about.expr, &written(&kind.input_files), about.scope, &mut warnings)?;
+    let inputs = script::inputs(about.expr, &written(&kind.input_files), about.scope, false, &mut warnings)?;
     warnings.iter().for_each(|warning| log.message(Level::Warn, warning));
     let namespace_files = FilePlacement::read(about.expr, &written(&kind.namespace_files), &about.run.namespace, about.scope)?;
     Ok(Job::Open { id, inputs, cache: about.cache(kind)?, namespace_files })

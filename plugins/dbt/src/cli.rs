@@ -128,7 +128,10 @@ impl Task for DbtCli {
             match context.kv_get(&place.namespace, &place.key).await? {
                 Some(serde_json::Value::String(manifest)) => context.write_file(&path, &manifest, false).await?,
                 Some(manifest) => context.write_file(&path, &manifest.to_string(), false).await?,
-                None => context.message(Level::Warn, format!("the KV store of {} has no `{}`: there is no manifest to compare with", place.namespace, place.key)),
+                None => context.message(
+                    Level::Warn,
+                    format!("the KV store of {} has no `{}`: there is no manifest to compare with", place.namespace, place.key),
+                ),
             }
         }
         let keep = Keep { artifacts: true, results: properties.parse_run_results, warnings: true };

@@ -68,12 +68,18 @@ mod tests {
         let flags = [("--project-dir", "my dir".to_owned()), ("--log-format", "json".to_owned())];
         for (line, expected) in [
             ("dbt run", "dbt run --project-dir 'my dir' --log-format json"),
-            ("dbt deps && dbt build", "dbt deps --project-dir 'my dir' --log-format json && dbt build --project-dir 'my dir' --log-format json"),
+            (
+                "dbt deps && dbt build",
+                "dbt deps --project-dir 'my dir' --log-format json && dbt build --project-dir 'my dir' --log-format json",
+            ),
             ("dbt run --log-format=text", "dbt run --log-format=text --project-dir 'my dir'"),
             ("dbt run --project-dir a --log-format text", "dbt run --project-dir a --log-format text"),
             ("echo dbt; ls", "echo dbt; ls"),
             ("dbt run --vars '{a: b; c}' > out 2>&1", "dbt run --vars '{a: b; c}' > out 2>&1 --project-dir 'my dir' --log-format json"),
-            ("dbt run \\\n  --select a\ndbt test", "dbt run \\\n  --select a --project-dir 'my dir' --log-format json\ndbt test --project-dir 'my dir' --log-format json"),
+            (
+                "dbt run \\\n  --select a\ndbt test",
+                "dbt run \\\n  --select a --project-dir 'my dir' --log-format json\ndbt test --project-dir 'my dir' --log-format json",
+            ),
             ("dbtx run", "dbtx run"),
             ("  dbt ls | wc -l", "  dbt ls --project-dir 'my dir' --log-format json | wc -l"),
         ] {

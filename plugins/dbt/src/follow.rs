@@ -87,9 +87,12 @@ fn report(text: &str, outcome: &mut TaskOutcome, context: &Context) {
             read.metrics.into_iter().for_each(|metric| context.notify(Event::Metric(metric)));
             outcome.task_runs = read.runs;
             for word in read.unknown {
-                context.message(Level::Warn, format!("dbt calls the state of a node `{word}`, which is not known; its task run says WARNING"));
+                context
+                    .message(Level::Warn, format!("dbt calls the state of a node `{word}`, which is not known; its task run says WARNING"));
             }
         }
-        Err(error) => context.message(Level::Warn, format!("{RUN_RESULTS} cannot be read, so there are no task runs of the nodes: {error}")),
+        Err(error) => {
+            context.message(Level::Warn, format!("{RUN_RESULTS} cannot be read, so there are no task runs of the nodes: {error}"))
+        }
     }
 }

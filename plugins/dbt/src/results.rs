@@ -110,7 +110,10 @@ mod tests {
             assert_eq!((read.runs[0].state, !read.unknown.is_empty()), (state, unknown), "{word}");
             assert_eq!(read.runs[0].started.as_deref(), Some("2026-01-01T00:00:01.5Z"));
             assert_eq!(read.runs[0].ended.as_deref(), Some("2026-01-01T00:00:03Z"));
-            assert_eq!(read.metrics.iter().map(|metric| (metric.name.as_str(), metric.value)).collect::<Vec<_>>(), [("rows.affected", 7.0)]);
+            assert_eq!(
+                read.metrics.iter().map(|metric| (metric.name.as_str(), metric.value)).collect::<Vec<_>>(),
+                [("rows.affected", 7.0)]
+            );
         }
         assert!(read("{}").unwrap().runs.is_empty());
         assert!(read("nonsense").is_err());

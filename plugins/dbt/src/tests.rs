@@ -38,7 +38,10 @@ fn every_property_of_a_word() {
 fn the_command_line_task() {
     insta::assert_json_snapshot!([
         plan("DbtCLI", &json!({"commands": ["dbt deps", "echo done"]})),
-        plan("DbtCLI", &json!({"commands": ["dbt build"], "projectDir": "sub", "profiles": "p: {}", "logFormat": "NONE", "engine": "FUSION", "failFast": false, "beforeCommands": ["x"]})),
+        plan(
+            "DbtCLI",
+            &json!({"commands": ["dbt build"], "projectDir": "sub", "profiles": "p: {}", "logFormat": "NONE", "engine": "FUSION", "failFast": false, "beforeCommands": ["x"]})
+        ),
     ]);
 }
 

@@ -7,10 +7,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ansible;
 mod clouds;
+mod dbt;
 mod git;
 mod installed;
 mod server;
+mod singer;
+mod sqlmesh;
 
 use serde_json::Value as Json;
 use support::{Home, Ran};

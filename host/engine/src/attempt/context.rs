@@ -7,7 +7,7 @@ use std::sync::{
 
 use serde_json::{Map, Value as Json};
 use switchyard_plugin_api::{
-    BoxFuture, Cancellation, Error, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind, Phase,
+    BoxFuture, Cancellation, Error, ErrorKind, Event, HostContext, Level as ReportedLevel, LogStream, Metric, MetricKind, Phase,
 };
 use switchyard_store::{
     logs::{Mark, Marked},
@@ -16,7 +16,7 @@ use switchyard_store::{
 
 use super::{
     cancel::Cancel,
-    files,
+    files, kv,
     log::TaskLog,
     plan::{self, Plans, Ran},
 };
@@ -51,6 +51,7 @@ pub struct AttemptContext {
     metrics: Metrics,
     key: String,
     plans: Plans,
+    runtime: tokio::runtime::Handle,
     /// Tells that the work of an earlier host was found.
     trace: Option<Trace>,
 }
@@ -175,6 +176,7 @@ impl AttemptContext {
             metrics,
             plans: Plans::new(prepared, directory),
             trace,
+            runtime: tokio::runtime::Handle::current(),
         })
     }
 
@@ -259,7 +261,7 @@ impl HostContext for Shareable {
 
     fn call(&self, service: &str, payload: Json) -> BoxFuture<Result<Json, Error>> {
         let context = Arc::clone(&self.0);
-        match service {
+        let work: BoxFuture<Result<Json, Error>> = match service {
             "checkpoint" => Box::pin(async move {
                 let bytes = serde_json::to_vec(&payload).unwrap_or_default();
                 context.checkpointed.store(true, Ordering::Relaxed);
@@ -272,13 +274,21 @@ impl HostContext for Shareable {
             }
             "run_plan" => plan::run(context, payload),
             "plan_output" => plan::output(&context),
+            "kv_get" | "kv_put" => kv::serve(context, service == "kv_put", payload),
             "read_file" | "write_file" | "store_file" => files::serve(context, service.to_owned(), payload),
             other => {
                 let error = Error::plugin("host::unknown_service", format!("this host has no service `{other}`"))
                     .with_help("the plugin may need a newer host");
-                Box::pin(std::future::ready(Err(error)))
+                return Box::pin(std::future::ready(Err(error)));
             }
-        }
+        };
+        // A plugin's thread polls what is returned, and knows nothing of the host's runtime: the work itself stays here.
+        let work = self.0.runtime.spawn(work);
+        Box::pin(async move {
+            work.await.unwrap_or_else(|error| {
+                Err(Error::new(ErrorKind::Internal, "host::service", format!("the host's service was lost: {error}")))
+            })
+        })
     }
 
     fn cancelled(&self) -> BoxFuture<Cancellation> {

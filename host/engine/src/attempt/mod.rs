@@ -3,6 +3,7 @@
 mod cancel;
 mod context;
 mod files;
+mod kv;
 mod log;
 mod log_file;
 mod outputs;

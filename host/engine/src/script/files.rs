@@ -22,8 +22,9 @@ pub enum Content {
     Stored(String),
 }
 
-/// Renders `inputFiles`: a map of path to content, or an expression that renders to one. Null entries are left out.
-pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, warnings: &mut Vec<String>) -> Result<Vec<Input>, Error> {
+/// Renders `inputFiles`: a map of path to content, or an expression that renders to one. Null entries are left out. Contents of a
+/// task whose tool has templates of the same form (`raw`) stay as they are, except for one that is a single expression.
+pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, raw: bool, warnings: &mut Vec<String>) -> Result<Vec<Input>, Error> {
     let wrong = |what: String| {
         Error::user("flow::invalid_property", format!("`inputFiles` {what}"))
             .with_help("write a map of file names to contents, such as `inputFiles: {main.py: \"print(1)\"}`")
@@ -45,6 +46,10 @@ pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, warnings: &mut Vec
         let path = if render { text(&name)? } else { name };
         let content = match content {
             Json::Null => continue,
+            Json::String(template) if render && raw => match is_one_expression(&template).then(|| expr.render(&template, scope)) {
+                Some(Ok(rendered)) => rendered,
+                _ => template,
+            },
             Json::String(template) if render => text(&template)?,
             Json::String(text) => text,
             other => {
@@ -62,6 +67,11 @@ pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, warnings: &mut Vec
         files.push(Input { path, content });
     }
     Ok(files)
+}
+
+fn is_one_expression(template: &str) -> bool {
+    let inner = template.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    inner.is_some_and(|inner| !inner.contains("{{") && !inner.contains("}}"))
 }
 
 fn kind(value: &Json) -> &'static str {

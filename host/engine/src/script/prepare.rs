@@ -107,7 +107,8 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let input_files = own.shift_remove("inputFiles").unwrap_or(Json::Null);
     let environment = own.shift_remove("env").unwrap_or(Json::Null);
     let env = environment_of(given.expr, &environment, &scope)?;
-    let inputs = files::inputs(given.expr, &input_files, &scope, &mut warnings)?;
+    let raw = given.component.schema.pointer("/properties/inputFiles/x-switchyard") == Some(&Json::from("raw"));
+    let inputs = files::inputs(given.expr, &input_files, &scope, raw, &mut warnings)?;
     let own = render(given.expr, &Json::Object(own), &scope)?;
     let own = conform(given.registry, &given.component.type_name, own, "")?;
 
