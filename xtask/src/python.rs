@@ -23,7 +23,7 @@ const ENVIRONMENTS: &[Environment] = &[
     Environment { name: "ansible", packages: &["ansible-core"], program: "ansible-playbook" },
     Environment { name: "aws", packages: &["awscli", "moto[server]"], program: "moto_server" },
     Environment { name: "sqlmesh", packages: &["sqlmesh"], program: "sqlmesh" },
-    Environment { name: "singer-tap", packages: &["tap-csv-folder"], program: "tap-csv-folder" },
+    Environment { name: "singer-tap", packages: &["tap-spreadsheets"], program: "tap-spreadsheets" },
     Environment { name: "singer-target", packages: &["target-jsonl"], program: "target-jsonl" },
 ];
 /// What the Singer target of the tests is installed from, by the task itself.
@@ -65,7 +65,11 @@ impl Environment {
             fs::remove_dir_all(&home).map_err(|error| Failure::file("clear", &home, &error))?;
         }
         Program::new(uv).args(["venv", "-q", "--python", "python3"]).arg(&home).run()?;
-        Program::new(uv).args(["pip", "install", "-q", "--python"]).arg(home.join("bin/python")).args(self.packages).run()?;
+        Program::new(uv)
+            .args(["pip", "install", "-q", "--compile-bytecode", "--python"])
+            .arg(home.join("bin/python"))
+            .args(self.packages)
+            .run()?;
         mark(&home, self.packages)
     }
 }

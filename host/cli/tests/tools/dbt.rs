@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::{PROCESS, installed, run, support::Home, task};
 
 const FILES: &str = "    inputFiles:
-      p/dbt_project.yml: '{name: demo, version: \"1.0\", profile: demo}'
+      p/dbt_project.yml: '{name: demo, version: \"1.0\", profile: demo, models: {+materialized: table}}'
       p/models/good.sql: select 1 as id
       p/models/bad.sql: select cast('x' as int) as id from {% raw %}{{ ref('good') }}{% endraw %}
       p/models/after.sql: select * from {% raw %}{{ ref('bad') }}{% endraw %}

@@ -36,3 +36,15 @@ pub fn task<'a>(execution: &'a Json, id: &str) -> &'a Json {
     assert_eq!(found.len(), 1, "{id}: {execution:#}");
     found[0]
 }
+
+/// Plugins whose examples are files.
+const WITH_EXAMPLES: &[&str] = &["git", "dbt", "ansible", "aws", "gcp", "azure", "terraform", "sqlmesh", "modal"];
+
+#[test]
+fn examples_of_tools_are_valid_flows() {
+    let home = Home::new(&[WITH_EXAMPLES, &["scripts"]].concat());
+    for plugin in WITH_EXAMPLES {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(plugin).join("examples");
+        home.run(&["validate", folder.to_str().unwrap()]).expect(0);
+    }
+}

@@ -25,9 +25,9 @@ tasks:
     {PROCESS}
     env: {{PATH: "{tap}"}}
     pipPackages: []
-    command: tap-csv-folder
+    command: tap-spreadsheets
     features: [CATALOG, DISCOVER, STATE]
-    configs: {{filesystem: local, path: "{data}", read_mode: one_stream_per_file}}
+    configs: {{files: [{{path: "{data}/users.csv", format: csv, table_name: users, primary_keys: [id]}}]}}
     streamsConfigurations: [{{selected: true}}]
   - id: there
     type: io.kestra.plugin.singer.targets.GenericTarget
