@@ -104,11 +104,15 @@ Examples:
   switchyard run hello.yaml
   switchyard run etl.yaml -i day=2026-01-31 -i data=@rows.csv
   switchyard run hello.yaml --output json | jq .state.current
+  switchyard run parent.yaml --flows flows/ with the flows that it calls, or that listen to it
   switchyard run hello.yaml --dry-run       show what each task runner would be asked to do")]
 pub struct Run {
     /// The flow; `-` reads it from standard input
     #[arg(value_name = "FLOW")]
     pub flow: PathBuf,
+    /// Flows that can be called by Subflow and ForEachItem, or that flow triggers start: files, or directories that are searched
+    #[arg(long, value_name = "DIR")]
+    pub flows: Vec<PathBuf>,
     /// An input; `name=@path` gives the content of a file
     #[arg(short, long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,

@@ -1,12 +1,21 @@
 //! The thin shell around the pure core: one task per execution that performs effects and feeds events back.
 
+mod calls;
+mod entry;
+mod promise;
+mod resume;
+
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
-use switchyard_model::{Execution, JsonMap, Level, State, TaskKind, input::convert_output};
+use switchyard_model::{Execution, JsonMap, Level, State, TaskKind};
 use switchyard_plugin_api::{CancelReason, Error};
 use switchyard_store::{
     journal::{Record, Summary, Ticket, Write},
@@ -18,8 +27,10 @@ use crate::{
     attempt::{Attempt, Cancel, Left, Leftovers, LogFile, TaskLog, directory_id},
     context::{Fixed, RunScope},
     core::{Ask, Decision, Effect, Event, Instance, Replayed, RunIx, TaskEnd, TimerKind},
-    engine::Shared,
+    engine::{Original, Refused, Shared, Submission},
+    gate::Pass,
     load::{Prepared, Work},
+    loops,
     notice::{Notice, TaskTag},
     script::{Preparation, prepare, task_ref},
     services::Services,
@@ -51,10 +62,22 @@ pub enum Message {
     Document {
         answer: oneshot::Sender<Execution>,
     },
-    /// Somebody resumes what is paused.
+    /// With `cascade: false` the executions that it started go on.
+    Kill {
+        cascade: bool,
+    },
+    /// A queued execution begins whatever the limit says.
+    Force,
+    /// A paused task goes on: the one that is named, or the first one.
     Resume {
+        task_run: Option<String>,
         inputs: JsonMap,
-        answer: oneshot::Sender<Result<(), Error>>,
+        answer: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// The batches of a ForEachItem are there.
+    Batches {
+        run: RunIx,
+        uris: Result<Vec<String>, Error>,
     },
 }
 
@@ -92,6 +115,14 @@ pub struct Actor {
     pending: Vec<Effect>,
     /// The host goes.
     leaving: bool,
+    /// Whether a kill reaches the executions that this one started.
+    cascade: Arc<AtomicBool>,
+    /// Counts against the limit of the flow.
+    pass: Option<Pass>,
+    /// A promise was broken; others do not count any more.
+    violation: Arc<AtomicBool>,
+    /// A check of the flow lets the execution fail with this message.
+    pub(crate) failing: Option<String>,
 }
 
 impl Actor {
@@ -151,14 +182,20 @@ impl Actor {
             left: false,
             pending: Vec::new(),
             leaving: false,
+            cascade: Arc::new(AtomicBool::new(true)),
+            pass: None,
+            violation: Arc::default(),
+            failing: None,
         }
     }
 
-    /// Runs to the end. `None`: the host goes before that, and another one goes on.
-    pub async fn run(mut self) -> Option<Execution> {
-        if self.instance.execution().state.current().is_created() {
-            self.apply(Event::Begin);
+    /// Runs to the end. `false`: the host goes before that, and another one goes on.
+    pub async fn run(&mut self) -> bool {
+        let state = self.instance.execution().state.current();
+        if state.is_created() || state == State::Queued {
+            self.enter().await;
         } else {
+            self.count(State::Running);
             self.take_up();
         }
         if self.left {
@@ -168,9 +205,9 @@ impl Actor {
         while !self.instance.is_complete() {
             if self.leaving && self.running.is_empty() {
                 // What waits for time or for people waits in the journal.
-                return None;
+                return false;
             }
-            let message = self.inbox.recv().await?;
+            let Some(message) = self.inbox.recv().await else { return false };
             self.take(message);
             // Whatever else has arrived shares one write to the journal.
             while !self.instance.is_complete()
@@ -180,6 +217,16 @@ impl Actor {
             }
             self.write();
         }
+        self.pass = None;
+        true
+    }
+
+    pub fn execution(&self) -> &Execution {
+        self.instance.execution()
+    }
+
+    /// The end, in the journal.
+    pub async fn finish(mut self) -> Execution {
         self.summarize(true);
         let ticket = self.shared.journal.commit(std::mem::take(&mut self.writes));
         if let Err(error) = ticket.await {
@@ -188,7 +235,31 @@ impl Actor {
             self.remove_directories();
         }
         self.logs.end();
-        Some(self.instance.execution().clone())
+        self.instance.execution().clone()
+    }
+
+    /// The execution that tries again: the same inputs, labels and trigger.
+    pub fn successor(&self) -> Option<Submission> {
+        let at = self.instance.successor()?;
+        let execution = self.instance.execution();
+        let attempt = execution.metadata.attempt_number + 1;
+        // They are sealed again, in the new execution.
+        let inputs = serde_json::Value::Object((*execution.inputs).clone());
+        let inputs = match &self.shared.vault {
+            Some(vault) => crate::vault::opened(Some(vault), &inputs, &|secret| self.services.conceal(secret)),
+            None => inputs,
+        };
+        Some(Submission {
+            inputs: inputs.as_object().cloned().unwrap_or_default(),
+            labels: execution.labels.clone(),
+            id: Some(crate::core::derived_id(&execution.original_id, u64::from(attempt))),
+            revision: Some(execution.flow_revision),
+            trigger: execution.trigger.clone(),
+            schedule_date: Some(at),
+            depth: execution.metadata.depth,
+            original: Some(Original { id: Arc::clone(&execution.original_id), created: execution.metadata.original_created_date, attempt }),
+            ..Submission::default()
+        })
     }
 
     /// Goes on where an earlier host stopped.
@@ -203,7 +274,23 @@ impl Actor {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Event(event) => self.apply(event),
+            Message::Event(event) => {
+                if let Event::Timer { run, kind: TimerKind::Timeout } = event
+                    && !self.instance.task_run(run).state.current().is_terminal()
+                {
+                    self.log(run).message(Level::Error, "the task took longer than its `timeout`");
+                }
+                self.apply(event);
+            }
+            Message::Kill { cascade } => {
+                if !cascade {
+                    self.cascade.store(false, Ordering::Relaxed);
+                }
+                self.apply(Event::Kill);
+            }
+            Message::Force => {}
+            Message::Resume { task_run, inputs, answer } => self.resume(task_run.as_deref(), inputs, answer),
+            Message::Batches { run, uris } => self.call_batches(run, uris),
             Message::Started { run, durable } => {
                 if self.leaving {
                     self.running.remove(&run);
@@ -232,10 +319,6 @@ impl Actor {
             Message::Document { answer } => {
                 let _ = answer.send(self.instance.execution().clone());
             }
-            Message::Resume { inputs, answer } => {
-                let resumed = self.resume(&inputs).map(|(run, outputs)| self.apply(Event::Resume { run, outputs }));
-                let _ = answer.send(resumed);
-            }
             Message::Detach => {
                 self.leaving = true;
                 for running in self.running.values() {
@@ -244,33 +327,6 @@ impl Actor {
                 }
             }
         }
-    }
-
-    /// The first paused run, and its outputs once it goes on with these inputs.
-    fn resume(&self, inputs: &JsonMap) -> Result<(RunIx, JsonMap), Error> {
-        let id = &self.instance.execution().id;
-        let runs = &self.instance.execution().task_run_list;
-        let run = runs.iter().position(|run| run.state.current() == State::Paused).ok_or_else(|| {
-            Error::user("execution::not_paused", format!("the execution `{id}` is not paused"))
-                .with_help("`switchyard executions show` tells its state")
-        })?;
-        let TaskKind::Pause(pause) = &self.instance.program().def(self.instance.task_of(run)).task.kind else {
-            return Ok((run, JsonMap::new()));
-        };
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
-        let evaluate = |template: &str, known: &JsonMap| {
-            let mut scope = switchyard_expr::Overlay::on(&scope);
-            for (name, value) in known {
-                scope = scope.with(name, value);
-            }
-            self.shared.expr.render_typed(template, &scope).map_err(|error| error.to_string())
-        };
-        let given = switchyard_model::input::resolve(&pause.on_resume, inputs, &evaluate).map_err(|violations| {
-            Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`")
-        })?;
-        let resumed = serde_json::json!({ "on": Timestamp::now() });
-        let outputs = [("onResume".to_owned(), serde_json::Value::Object(given)), ("resumed".to_owned(), resumed)];
-        Ok((run, outputs.into_iter().collect()))
     }
 
     /// The shared directories of WorkingDirectory tasks.
@@ -347,6 +403,11 @@ impl Actor {
             for effect in self.instance.apply(now, event) {
                 self.perform(effect, now, &mut events);
             }
+            if events.is_empty()
+                && let Some(broken) = self.broken_promise()
+            {
+                events.push_back(broken);
+            }
         }
     }
 
@@ -364,12 +425,22 @@ impl Actor {
     fn perform(&mut self, effect: Effect, now: Timestamp, events: &mut VecDeque<Event>) {
         match effect {
             // The next host finds it asked for and not answered.
-            Effect::Start { .. } | Effect::Ask { .. } | Effect::Timer { .. } if self.leaving => {}
+            Effect::Start { .. } | Effect::Ask { .. } | Effect::Timer { .. } | Effect::Promise { .. } if self.leaving => {}
             Effect::Start { run } => self.start(run, events),
             Effect::Ask { run, ask } => {
-                if let Some(decision) = self.decide(run, ask, now) {
+                let decision = self.decide(run, ask, now);
+                let skipped = decision == Some(Decision::Skip);
+                if let Some(decision) = decision {
                     events.push_back(Event::Decided { run, decision });
                 }
+                if ask == Ask::Open && !skipped {
+                    events.extend(self.deadline(run, now));
+                }
+            }
+            Effect::Promise { sla, at } => self.promise(sla, at, now),
+            Effect::AskListeners => {
+                let which = self.listeners(now);
+                events.push_back(Event::Listeners { which });
             }
             Effect::Timer { run, kind, at } => self.timer(run, kind, at, now),
             Effect::Stop { run } => match self.running.get(&run) {
@@ -380,11 +451,11 @@ impl Actor {
                 let event = self.flow_outputs();
                 events.push_back(event);
             }
-            Effect::NewExecution => tracing::warn!(execution = %self.instance.execution().id, "CREATE_NEW_EXECUTION is not supported yet"),
             Effect::Changed { run: None, state } => {
-                if self.shared.durable || state.is_terminal() || matches!(state, State::Paused | State::Killing) {
+                if self.shared.durable || state.is_terminal() || matches!(state, State::Paused | State::Killing | State::Queued) {
                     self.summarize(false);
                 }
+                self.count(state);
                 self.notify_execution(state, now);
             }
             Effect::Changed { run: Some(run), state } => {
@@ -392,7 +463,7 @@ impl Actor {
                     self.running.remove(&run);
                 }
                 let tag = self.tag(run);
-                let flowable = !matches!(self.instance.program().def(self.instance.task_of(run)).task.kind, TaskKind::Runnable);
+                let flowable = self.instance.is_flowable(run);
                 self.shared.observer.notice(&Notice::Task { task: &tag, state, at: now, flowable });
             }
             Effect::Complete => {}
@@ -417,31 +488,57 @@ impl Actor {
 
     /// The answer, unless it takes time and will come as an event.
     fn decide(&self, run: RunIx, ask: Ask, now: Timestamp) -> Option<Decision> {
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services).with_logs(&self.logs);
+        let scope = match ask {
+            Ask::Iteration { group } => RunScope::of_iteration(&self.instance, run, group, &self.fixed, &self.services),
+            _ => RunScope::new(&self.instance, Some(run), &self.fixed, &self.services),
+        };
+        let scope = scope.with_logs(&self.logs);
         let rendering = Rendering { expr: &self.shared.expr, scope: &scope, now };
-        let decided = decide(&self.instance, run, ask, &rendering).and_then(|decision| {
-            let task = &self.instance.program().def(self.instance.task_of(run)).task;
-            let (TaskKind::WorkingDirectory(kind), true) = (&task.kind, decision != Decision::Skip) else { return Ok(Some(decision)) };
-            let id = directory_id(self.instance.task_run(run), 0);
-            let expr = &self.shared.expr;
-            let log = self.log(run);
-            let (document, value) = (self.instance.task_run(run), scope.value());
-            let about = About { run: document, value: value.as_deref(), expr, scope: &scope };
-            let job = match ask {
-                Ask::Close => working_directory::close(kind, id, task_ref(document, 0), &about)?,
-                _ => working_directory::open(kind, id, &about, &log)?,
-            };
-            let (shared, outbox) = (Arc::clone(&self.shared), self.outbox.clone());
-            tokio::spawn(async move {
-                let decision = job.run(shared, log).await;
-                let _ = outbox.send(Message::Event(Event::Decided { run, decision }));
-            });
-            Ok(None)
+        let task = &self.instance.program().def(self.instance.task_of(run)).task;
+        let decided = match (&task.kind, ask) {
+            (TaskKind::Loop(kind), Ask::Iteration { group }) => loops::iteration(kind, group, &self.shared.expr, &scope).map(Some),
+            (TaskKind::Loop(kind), Ask::Close) => self.folder(run).map(|folder| {
+                let results = self.instance.results_of(run).to_vec();
+                let work = loops::close(Arc::clone(&kind.fetch_type), results, self.shared.storage.clone(), folder);
+                self.decide_later(run, ask, work);
+                None
+            }),
+            _ => decide(&self.instance, run, ask, &rendering).and_then(|decision| match &task.kind {
+                _ if decision == Decision::Skip => Ok(Some(decision)),
+                TaskKind::Loop(kind) => match loops::open(kind, &self.shared.expr, &scope)? {
+                    loops::Opening::Items(decision) => Ok(Some(decision)),
+                    loops::Opening::Stored { uri, limit, transmit } => {
+                        let storage = self.shared.storage.clone();
+                        self.decide_later(run, ask, async move { loops::read(&storage, &uri, limit, transmit).await });
+                        Ok(None)
+                    }
+                },
+                TaskKind::WorkingDirectory(kind) => {
+                    let id = directory_id(self.instance.task_run(run), 0);
+                    let (expr, log) = (&self.shared.expr, self.log(run));
+                    let (document, value) = (self.instance.task_run(run), scope.value());
+                    let about = About { run: document, value: value.as_deref(), expr, scope: &scope };
+                    let job = match ask {
+                        Ask::Close => working_directory::close(kind, id, task_ref(document, 0), &about)?,
+                        _ => working_directory::open(kind, id, &about, &log)?,
+                    };
+                    let shared = Arc::clone(&self.shared);
+                    self.decide_later(run, ask, async move { Ok(job.run(shared, log).await) });
+                    Ok(None)
+                }
+                _ => Ok(Some(decision)),
+            }),
+        };
+        decided.unwrap_or_else(|error| Some(undecided(&self.log(run), ask, &error)))
+    }
+
+    /// The answer comes as an event.
+    fn decide_later(&self, run: RunIx, ask: Ask, work: impl Future<Output = Result<Decision, Error>> + Send + 'static) {
+        let (outbox, log) = (self.outbox.clone(), self.log(run));
+        tokio::spawn(async move {
+            let decision = work.await.unwrap_or_else(|error| undecided(&log, ask, &error));
+            let _ = outbox.send(Message::Event(Event::Decided { run, decision }));
         });
-        decided.unwrap_or_else(|error| {
-            self.log(run).error(&error);
-            Some(if ask == Ask::Close { Decision::Closed { outputs: JsonMap::new(), failed: true } } else { Decision::Fail })
-        })
     }
 
     fn timer(&self, run: RunIx, kind: TimerKind, at: Timestamp, now: Timestamp) {
@@ -456,20 +553,28 @@ impl Actor {
 
     fn flow_outputs(&self) -> Event {
         let scope = RunScope::new(&self.instance, None, &self.fixed, &self.services).with_logs(&self.logs);
-        let mut outputs = JsonMap::new();
-        for output in &self.instance.program().flow.outputs {
-            let rendered = self.shared.expr.render_value_typed(&output.value.to_json(), &scope).map_err(|error| error.to_string());
-            match rendered.and_then(|value| convert_output(output, &value).map_err(|violation| violation.to_string())) {
-                Ok(value) => {
-                    outputs.insert(output.id.to_string(), value);
-                }
-                Err(error) => {
-                    tracing::error!(execution = %self.instance.execution().id, output = %output.id, %error, "the flow's outputs could not be rendered");
-                    return Event::Outputs { outputs: None, failed: true };
-                }
+        match loops::render_outputs(&self.instance.program().flow.outputs, &self.shared.expr, &scope) {
+            Ok(outputs) => Event::Outputs { outputs: Some(outputs), failed: false },
+            Err(error) => {
+                let log = self.execution_log();
+                log.message(Level::Error, "the flow's output values could not be rendered");
+                log.error(&error);
+                Event::Outputs { outputs: None, failed: true }
             }
         }
-        Event::Outputs { outputs: Some(outputs), failed: false }
+    }
+
+    /// For what concerns no single task.
+    fn execution_log(&self) -> TaskLog {
+        let execution = self.instance.execution();
+        let tag = TaskTag {
+            execution: Arc::clone(&execution.id),
+            task_id: Arc::clone(&execution.flow_id),
+            taskrun_id: Arc::clone(&execution.id),
+            value: None,
+            depth: 0,
+        };
+        TaskLog::new(&self.logs, &self.shared.observer, tag, 0, None, self.services.masker().unwrap_or_default())
     }
 
     fn log(&self, run: RunIx) -> TaskLog {
@@ -513,6 +618,15 @@ impl Actor {
                 self.running.insert(run, Running { cancel: cancel.clone(), outlives: false });
                 tokio::spawn(job.run(run, cancel, self.outbox.clone()));
             }
+            Ok(Begun::Waiting) => events.push_back(Event::Started { run }),
+            Ok(Begun::Call { cancel, work }) => {
+                if self.instance.is_killing() {
+                    cancel.request(CancelReason::Kill, self.shared.grace);
+                }
+                self.running.insert(run, Running { cancel, outlives: true });
+                events.push_back(Event::Started { run });
+                self.later(run, work);
+            }
             Ok(Begun::Attempt(attempt)) => {
                 let running = Running { cancel: attempt.cancel(), outlives: attempt.outlives_host() };
                 if self.instance.is_killing() {
@@ -530,6 +644,18 @@ impl Actor {
         }
     }
 
+    /// Work that ends a run when it ends. When the host goes before, the next one begins it again.
+    fn later(&self, run: RunIx, work: impl Future<Output = Option<TaskEnd>> + Send + 'static) {
+        let outbox = self.outbox.clone();
+        tokio::spawn(async move {
+            let message = match work.await {
+                Some(end) => Message::Ended { run, end, leftovers: Leftovers::default() },
+                None => Message::Detached { run },
+            };
+            let _ = outbox.send(message);
+        });
+    }
+
     fn begin(&self, run: RunIx) -> Result<Begun, Error> {
         let number = self.instance.task_of(run);
         let task = &self.instance.program().def(number).task;
@@ -540,6 +666,9 @@ impl Actor {
             && !expr.render_condition(condition, &scope).map_err(|error| crate::task::unrendered(&error))?
         {
             return Ok(Begun::Skipped);
+        }
+        if let Some(step) = self.instance.program().def(number).step {
+            return self.begin_step(run, step, &scope);
         }
         let timeout = task.common.timeout.as_ref().map(|timeout| duration(expr, timeout, &scope)).transpose()?;
         let document = self.instance.task_run(run);
@@ -577,9 +706,7 @@ impl Actor {
             }
             Work::Templated => return Err(Error::user("task::template", "a task of text cannot be made of text")),
             Work::Plugin { component, task } => (component, task),
-            Work::Subflow => {
-                return Err(Error::user("flow::unsupported_type", format!("`{}` is not supported yet", task.type_name)));
-            }
+            Work::Call => return self.begin_call(run, &scope),
             Work::Unknown(error) => return Err(error.clone()),
         };
         let attempt = self.attempt_of(run);
@@ -676,4 +803,22 @@ enum Begun {
     Done(Box<Done>),
     Job(Box<Job>),
     Attempt(Box<Attempt>),
+    /// Work that ends the run when it ends; `None` when the next host has to do it.
+    Call {
+        cancel: Cancel,
+        work: Pin<Box<dyn Future<Output = Option<TaskEnd>> + Send>>,
+    },
+    /// A message goes on with it.
+    Waiting,
+}
+
+/// The answer to a question that an error prevents from being answered.
+fn undecided(log: &TaskLog, ask: Ask, error: &Error) -> Decision {
+    log.error(error);
+    match ask {
+        Ask::Open => Decision::Fail,
+        Ask::Condition => Decision::Again { at: None, outputs: JsonMap::new(), failed: true },
+        Ask::Close => Decision::Closed { outputs: JsonMap::new(), failed: true },
+        Ask::Iteration { group } => Decision::Iteration { group, outputs: JsonMap::new(), stop: false, failed: true },
+    }
 }

@@ -1,14 +1,14 @@
 //! The variables that expressions of an execution see; spec 5.7.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value as Json, json};
 use switchyard_expr::{Host, HostError, HttpCall, Scope, Val};
-use switchyard_model::{Level, State};
+use switchyard_model::{Execution, Level, State, TaskRun};
 use switchyard_store::logs::ExecutionLog;
 
 use crate::{
-    core::{Instance, RunIx},
+    core::{Instance, Iteration, RunIx},
     engine::Shared,
     log_entries,
     services::Services,
@@ -19,6 +19,8 @@ use crate::{
 pub struct RunScope<'a> {
     instance: &'a Instance,
     run: Option<RunIx>,
+    /// An iteration of the Loop that the run is.
+    group: Option<usize>,
     fixed: &'a Fixed,
     services: &'a Services,
     logs: Option<&'a ExecutionLog>,
@@ -110,6 +112,10 @@ impl<'a> RunScope<'a> {
             let mut nearest = Some(run);
             while let Some(here) = nearest {
                 let document = instance.task_run(here);
+                // Inside a Loop it is `item`, and what is outside is not seen.
+                if instance.in_iteration(here) {
+                    break;
+                }
                 if let Some(value) = &document.value {
                     taskrun.insert("value".into(), json!(value));
                     taskrun.insert("iteration".into(), json!(document.iteration));
@@ -119,7 +125,9 @@ impl<'a> RunScope<'a> {
             }
             own.insert("taskrun".into(), Json::Object(taskrun));
         }
-        Self { instance, run, fixed, services, logs: None, own }
+        let mut scope = Self { instance, run, group: None, fixed, services, logs: None, own };
+        scope.add_item();
+        scope
     }
 
     /// The loop's value that the run sees as its own.
@@ -139,10 +147,60 @@ impl<'a> RunScope<'a> {
         self.names().into_iter().filter_map(|name| Some((name.to_owned(), self.get(name)?.to_json()))).collect()
     }
 
+    /// Of an iteration of the Loop `run`.
+    pub fn of_iteration(instance: &'a Instance, run: RunIx, group: usize, fixed: &'a Fixed, services: &'a Services) -> Self {
+        let mut scope = Self::new(instance, Some(run), fixed, services);
+        scope.group = Some(group);
+        scope.add_item();
+        scope
+    }
+
+    /// `item`: what the iteration of the nearest Loop is about.
+    fn add_item(&mut self) {
+        let item = |iteration: Iteration<'_>| json!({ "value": iteration.item.value, "index": iteration.index, "key": iteration.item.key });
+        let mut all = self.instance.iterations(self.run, self.group).map(item);
+        let Some(mut own) = all.next() else { return };
+        let parents: Vec<Json> = all.collect();
+        if let Some(parent) = parents.first() {
+            own["parent"] = parent.clone();
+        }
+        own["parents"] = Json::Array(parents);
+        self.own.insert("item".into(), own);
+    }
+
+    /// Outputs that are visible here: those of the iterations around, then those of the execution.
+    fn outputs(&self) -> Val<'_> {
+        let mut iterations = self.instance.iterations(self.run, self.group).peekable();
+        if iterations.peek().is_none() {
+            return match &self.fixed.vault {
+                Some(vault) if vault::has_sealed(self.instance.outputs()) => {
+                    Val::owned(vault::opened(Some(vault), self.instance.outputs(), &|secret| self.services.conceal(secret)))
+                }
+                _ => Val::from(self.instance.outputs()),
+            };
+        }
+        let all = iterations.map(|iteration| iteration.outputs).chain([self.instance.outputs()]);
+        let entries = all.filter_map(Json::as_object).flatten().map(|(name, value)| (name.as_str(), Val::from(value)));
+        Val::first_of(entries)
+    }
+
+    fn states(&self) -> Json {
+        let mut all = Json::Object(Map::new());
+        for (number, run) in self.instance.execution().task_run_list.iter().enumerate() {
+            if !self.instance.is_visible(number, self.run, self.group) {
+                continue;
+            }
+            let levels = std::iter::once(&*run.task_id).chain(self.instance.levels_of(number).iter().map(|value| &**value));
+            put(&mut all, levels, json!({ "state": run.state.current() }));
+        }
+        all
+    }
+
     fn parents(&self) -> Vec<Json> {
         let mut found = Vec::new();
-        let mut here = self.run.and_then(|run| self.instance.parent_of(run));
-        while let Some(run) = here {
+        let outside = |run: &RunIx| self.instance.in_iteration(*run);
+        let mut here = self.run.filter(|run| !outside(run)).and_then(|run| self.instance.parent_of(run));
+        while let Some(run) = here.filter(|run| !outside(run)) {
             let document = self.instance.task_run(run);
             if let Some(value) = &document.value {
                 found.push(json!({ "taskrun": { "value": value, "iteration": document.iteration }, "outputs": *document.outputs }));
@@ -161,16 +219,11 @@ impl<'a> RunScope<'a> {
 impl Scope for RunScope<'_> {
     fn get(&self, name: &str) -> Option<Val<'_>> {
         match name {
-            "outputs" => Some(match &self.fixed.vault {
-                Some(vault) if vault::has_sealed(self.instance.outputs()) => {
-                    Val::owned(vault::opened(Some(vault), self.instance.outputs(), &|secret| self.services.conceal(secret)))
-                }
-                _ => Val::from(self.instance.outputs()),
-            }),
+            "outputs" => Some(self.outputs()),
             "inputs" if has_inputs(&self.fixed.inputs) => Some(Val::from(&self.fixed.inputs)),
             "parent" => self.parents().into_iter().next().map(Val::owned),
             "parents" => Some(Val::owned(Json::Array(self.parents()))).filter(|_| self.run.is_some()),
-            "tasks" => Some(Val::owned(states(self.instance))),
+            "tasks" => Some(Val::owned(self.states())),
             _ => [&self.own, &self.fixed.values, &*self.fixed.shared].into_iter().find_map(|map| map.get(name)).map(Val::from),
         }
     }
@@ -252,6 +305,49 @@ impl Host for RunScope<'_> {
     }
 }
 
+/// The variables of an execution that is over, or has not begun: what a caller, a trigger or a check sees of it.
+pub fn of_execution(execution: &Execution, shared: &Map<String, Json>) -> Json {
+    let mut all = shared.clone();
+    all.insert("flow".into(), json!({ "id": execution.flow_id, "namespace": execution.namespace, "revision": execution.flow_revision }));
+    all.insert(
+        "execution".into(),
+        json!({
+            "id": execution.id,
+            "startDate": execution.state.start_date(),
+            "originalId": execution.original_id,
+            "state": execution.state.current(),
+            "outputs": execution.outputs.as_deref(),
+        }),
+    );
+    if !execution.inputs.is_empty() {
+        all.insert("inputs".into(), Json::Object((*execution.inputs).clone()));
+    }
+    if !execution.variables.is_empty() {
+        all.insert("vars".into(), Json::Object((*execution.variables).clone()));
+    }
+    if !execution.labels.is_empty() {
+        all.insert("labels".into(), labels(&execution.labels));
+    }
+    if let Some(trigger) = &execution.trigger {
+        all.insert("trigger".into(), Json::Object((*trigger.variables).clone()));
+    }
+    let places: HashMap<&str, usize> = execution.task_run_list.iter().enumerate().map(|(place, run)| (&*run.id, place)).collect();
+    let parent = |run: &TaskRun| run.parent_task_run_id.as_ref().and_then(|id| places.get(&**id)).map(|at| &execution.task_run_list[*at]);
+    let (mut outputs, mut states) = (Json::Object(Map::new()), Json::Object(Map::new()));
+    for run in &execution.task_run_list {
+        let mut values: Vec<&str> = std::iter::successors(Some(run), |run| parent(run)).filter_map(|run| run.value.as_deref()).collect();
+        values.push(&run.task_id);
+        values.reverse();
+        if !run.outputs.is_empty() {
+            put(&mut outputs, values.iter().copied(), Json::Object((*run.outputs).clone()));
+        }
+        put(&mut states, values.into_iter(), json!({ "state": run.state.current() }));
+    }
+    all.insert("outputs".into(), outputs);
+    all.insert("tasks".into(), states);
+    Json::Object(all)
+}
+
 fn has_inputs(inputs: &Json) -> bool {
     inputs.as_object().is_some_and(|map| !map.is_empty())
 }
@@ -263,15 +359,6 @@ pub fn labels(labels: &[switchyard_model::Label]) -> Json {
         put(&mut root, label.key.split('.'), Json::String(label.value.to_string()));
     }
     root
-}
-
-fn states(instance: &Instance) -> Json {
-    let mut all = Json::Object(Map::new());
-    for (number, run) in instance.execution().task_run_list.iter().enumerate() {
-        let levels = std::iter::once(&*run.task_id).chain(instance.values_of(number).iter().map(|value| &**value));
-        put(&mut all, levels, json!({ "state": run.state.current() }));
-    }
-    all
 }
 
 /// Sets a value below several levels of keys; what is in the way and is no map is replaced.

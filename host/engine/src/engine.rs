@@ -3,14 +3,18 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use switchyard_expr::{Engine as Expressions, Overlay};
-use switchyard_model::{Execution, InputType, JsonMap, Label, State, Violations, id};
+use switchyard_model::{Execution, ExecutionTrigger, InputType, JsonMap, Label, State, Violations, check::CheckBehavior, id};
 use switchyard_plugin_api::{Error, PluginSet};
 use switchyard_registry::Registry;
 use switchyard_store::{
@@ -27,14 +31,20 @@ use crate::{
     config::SharedConfig,
     context,
     core::replay,
+    flows::Flows,
+    gate::Gates,
     keeper::Keeper,
     left::Left,
+    listen::Listeners,
     load::Prepared,
     notice::Observer,
     recovery::Recovery,
     services::Services,
     vault::{self, Vault},
 };
+
+/// The id of the first execution of a chain; spec 1.6.
+pub(crate) const CORRELATION: &str = "system.correlationId";
 
 /// How an engine runs.
 pub struct Options {
@@ -81,7 +91,12 @@ pub(crate) struct Shared {
     pub context: Arc<Map<String, Json>>,
     /// Absent when no key is configured and the journal is kept.
     pub vault: Option<Vault>,
+    pub flows: Flows,
+    pub gates: Gates,
+    pub listeners: Listeners,
     running: Mutex<HashMap<Arc<str>, Handle>>,
+    /// How many executions there are.
+    count: watch::Sender<usize>,
 }
 
 /// A request to run a flow.
@@ -92,6 +107,24 @@ pub struct Submission {
     /// Files for FILE inputs, by input id; they are stored first.
     pub files: BTreeMap<String, PathBuf>,
     pub labels: Vec<Label>,
+    /// Another one than a fresh one; an execution that has it already is not begun again.
+    pub id: Option<Arc<str>>,
+    pub revision: Option<u32>,
+    pub trigger: Option<ExecutionTrigger>,
+    /// The execution begins then.
+    pub schedule_date: Option<Timestamp>,
+    /// How many executions started each other before this one.
+    pub depth: u32,
+    /// The execution that this one tries again.
+    pub original: Option<Original>,
+}
+
+/// The first execution of a chain of retries.
+pub struct Original {
+    pub id: Arc<str>,
+    pub created: Timestamp,
+    /// From 1; which try the new one is.
+    pub attempt: u32,
 }
 
 /// Why a submission was not taken.
@@ -103,10 +136,15 @@ pub enum Refused {
 
 /// A running execution.
 #[derive(Clone)]
-pub struct Handle {
+pub struct Handle(Arc<Inner>);
+
+struct Inner {
     id: Arc<str>,
     messages: mpsc::UnboundedSender<Message>,
     done: watch::Receiver<Option<Arc<Execution>>>,
+    /// The execution that took over (`CREATE_NEW_EXECUTION`).
+    successor: OnceLock<Handle>,
+    killed: AtomicBool,
 }
 
 /// Components that are compiled into the host.
@@ -152,7 +190,11 @@ impl Engine {
             secrets: options.secrets,
             context: context::shared(options.config.globals.clone()),
             config: options.config,
+            flows: Flows::default(),
+            gates: Gates::default(),
+            listeners: Listeners::default(),
             running: Mutex::default(),
+            count: watch::Sender::new(0),
         })))
     }
 
@@ -160,35 +202,136 @@ impl Engine {
         &self.0.registry
     }
 
-    /// Begins an execution. It goes on without the handle.
-    pub async fn submit(&self, flow: Arc<Prepared>, submission: Submission) -> Result<Handle, Refused> {
-        let now = Timestamp::now();
-        let execution = self.execution(&flow, submission, now).await?;
-        let id = Arc::clone(&execution.id);
-        let logs = self.0.logs.execution(&id).map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
-        let (messages, inbox) = mpsc::unbounded_channel();
-        let mut actor = Actor::new(Arc::clone(&self.0), flow, execution, logs, messages.clone(), inbox);
-        let announced = actor.announce();
-        if self.0.durable {
-            // Whoever gets the id may rely on it.
-            announced.await.map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
+    pub(crate) fn of(shared: &Arc<Shared>) -> Self {
+        Self(Arc::clone(shared))
+    }
+
+    /// The flows that others call.
+    pub fn flows(&self) -> &Flows {
+        &self.0.flows
+    }
+
+    /// Begins an execution. It goes on without the handle. Boxed, because executions begin executions.
+    pub fn submit(
+        &self,
+        flow: Arc<Prepared>,
+        submission: Submission,
+    ) -> Pin<Box<dyn Future<Output = Result<Handle, Refused>> + Send + '_>> {
+        Box::pin(async move {
+            if let Some(id) = &submission.id
+                && let Some(handle) = self.known(id).await
+            {
+                return Ok(handle);
+            }
+            let now = Timestamp::now();
+            let execution = self.execution(&flow, submission, now).await?;
+            let failing = self.check(&flow, &execution)?;
+            let id = Arc::clone(&execution.id);
+            let logs = self.0.logs.execution(&id).map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
+            let (messages, inbox) = mpsc::unbounded_channel();
+            let mut actor = Actor::new(Arc::clone(&self.0), Arc::clone(&flow), execution, logs, messages.clone(), inbox);
+            actor.failing = failing;
+            let announced = actor.announce();
+            if self.0.durable {
+                // Whoever gets the id may rely on it.
+                announced.await.map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
+            }
+            Ok(self.begin(id, flow, actor, messages))
+        })
+    }
+
+    /// An execution that was begun before: one that runs, has ended, or was left by an earlier host and goes on now.
+    pub async fn known(&self, id: &str) -> Option<Handle> {
+        if let Some(handle) = self.find(id) {
+            return Some(handle);
         }
-        Ok(self.begin(id, actor, messages))
+        let summary = self.0.journal.execution(id).await.ok().flatten()?;
+        if !summary.finished {
+            return self.take_up(id).await.ok();
+        }
+        let document = serde_json::from_slice(&summary.document?).ok()?;
+        Some(Handle::finished(document))
+    }
+
+    /// Every execution that is going on.
+    pub fn all(&self) -> Vec<Handle> {
+        self.running().values().cloned().collect()
+    }
+
+    /// Resolves when no execution is going on.
+    pub async fn idle(&self) {
+        let mut count = self.0.count.subscribe();
+        // The sender lives in the engine.
+        let _ = count.wait_for(|count| *count == 0).await;
     }
 
     /// Lets an execution run.
-    fn begin(&self, id: Arc<str>, actor: Actor, messages: mpsc::UnboundedSender<Message>) -> Handle {
+    fn begin(&self, id: Arc<str>, flow: Arc<Prepared>, mut actor: Actor, messages: mpsc::UnboundedSender<Message>) -> Handle {
         let (announce, done) = watch::channel(None);
-        let handle = Handle { id: Arc::clone(&id), messages, done };
+        let handle =
+            Handle(Arc::new(Inner { id: Arc::clone(&id), messages, done, successor: OnceLock::new(), killed: AtomicBool::new(false) }));
         self.running().insert(Arc::clone(&id), handle.clone());
-        let shared = Arc::clone(&self.0);
+        self.0.count.send_modify(|count| *count += 1);
+        let (engine, own) = (self.clone(), handle.clone());
         tokio::spawn(async move {
-            let document = actor.run().await.map(Arc::new);
-            shared.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            let mut document = None;
+            if actor.run().await {
+                // Before its end is in the journal: a host that is gone by then makes the next one do it.
+                engine.follow(&flow, &own, actor.execution(), actor.successor()).await;
+                document = Some(Arc::new(actor.finish().await));
+            }
+            engine.running().remove(&id);
             // Nobody may be waiting.
             let _ = announce.send(document);
+            engine.0.count.send_modify(|count| *count -= 1);
         });
         handle
+    }
+
+    /// What follows from an execution's end: another try, flows that listen.
+    async fn follow(&self, flow: &Arc<Prepared>, handle: &Handle, ended: &Execution, successor: Option<Submission>) {
+        if let Some(submission) = successor {
+            match self.submit(Arc::clone(flow), submission).await {
+                Ok(next) => {
+                    // Nobody else sets it.
+                    let _ = handle.0.successor.set(next);
+                    if handle.0.killed.load(Ordering::SeqCst) {
+                        handle.kill();
+                    }
+                }
+                Err(refused) => tracing::error!(execution = %ended.id, ?refused, "the execution that tries again was refused"),
+            }
+        }
+        crate::listen::heard(self, ended).await;
+    }
+
+    /// The flow's checks; the message of one that lets the execution fail. Spec 1.5.
+    fn check(&self, flow: &Prepared, execution: &Execution) -> Result<Option<String>, Refused> {
+        let definition = &flow.program.flow;
+        let mut worst: Option<(CheckBehavior, String)> = None;
+        for check in &definition.checks {
+            let scope = context::of_execution(execution, &self.0.context);
+            let vars = Json::Object((*definition.variables).clone());
+            let services = Services::new(&self.0, &definition.namespace);
+            let scope = Overlay::on(&scope).with("vars", &vars).with_host(&services);
+            let unrendered = |error: &switchyard_expr::Error| Refused::Error(crate::task::unrendered(error));
+            if self.0.expr.render_condition(&check.when, &scope).map_err(|error| unrendered(&error))? {
+                continue;
+            }
+            let message = self.0.expr.render(&check.message, &scope).map_err(|error| unrendered(&error))?;
+            tracing::warn!(flow = %format!("{}.{}", definition.namespace, definition.id), "a check failed: {message}");
+            if worst.as_ref().is_none_or(|(behavior, _)| *behavior < check.behavior) {
+                worst = Some((check.behavior, message));
+            }
+        }
+        match worst {
+            Some((CheckBehavior::BlockExecution, message)) => {
+                let name = format!("{}.{}", definition.namespace, definition.id);
+                Err(Refused::Error(Error::user("flow::check_failed", format!("a check of the flow {name} failed: {message}"))))
+            }
+            Some((CheckBehavior::FailExecution, message)) => Ok(Some(message)),
+            _ => Ok(None),
+        }
     }
 
     /// Goes on with everything that an earlier host left. What became of the attempts that were under way shows in the
@@ -197,6 +340,11 @@ impl Engine {
         let failed = |error: journal::Error| Error::environment(error.code(), error.to_string());
         let left = self.0.journal.unfinished().await.map_err(failed)?;
         for summary in left {
+            // One that waits for another may have taken it up already.
+            if self.find(&summary.id).is_some() {
+                self.0.recovery.change(|report| report.executions += 1);
+                continue;
+            }
             match self.take_up(&summary.id).await {
                 Ok(_) => self.0.recovery.change(|report| report.executions += 1),
                 Err(error) => {
@@ -220,8 +368,8 @@ impl Engine {
         let replayed = replay(Arc::clone(&flow.program), execution, events);
         let (messages, inbox) = mpsc::unbounded_channel();
         self.0.recovery.change(|report| report.opening += 1);
-        let actor = Actor::left(Arc::clone(&self.0), flow, replayed, records, logs, messages.clone(), inbox);
-        Ok(self.begin(id, actor, messages))
+        let actor = Actor::left(Arc::clone(&self.0), Arc::clone(&flow), replayed, records, logs, messages.clone(), inbox);
+        Ok(self.begin(id, flow, actor, messages))
     }
 
     /// What the journal has of an execution.
@@ -286,10 +434,13 @@ impl Engine {
     /// Goes on with a paused execution; the inputs are those that its Pause task asks for.
     pub async fn resume(&self, id: &str, inputs: JsonMap) -> Result<Handle, Error> {
         let handle = self.reach(id).await?;
-        let (answer, answered) = oneshot::channel();
-        let _ = handle.messages.send(Message::Resume { inputs, answer });
-        answered.await.unwrap_or_else(|_| Err(over(id)))?;
-        Ok(handle)
+        match handle.resume(None, inputs).await {
+            Ok(()) => Ok(handle),
+            Err(Refused::Error(error)) => Err(error),
+            Err(Refused::Inputs(violations)) => {
+                Err(Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`"))
+            }
+        }
     }
 
     /// An execution that is not over; one that no host runs is taken up.
@@ -314,7 +465,7 @@ impl Engine {
         let all: Vec<Handle> = self.running().values().cloned().collect();
         for handle in &all {
             // One that has just ended needs no word.
-            let _ = handle.messages.send(Message::Detach);
+            let _ = handle.0.messages.send(Message::Detach);
         }
         for handle in all {
             handle.left().await;
@@ -328,7 +479,17 @@ impl Engine {
             let message = format!("the flow {}.{} is disabled", definition.namespace, definition.id);
             return Err(Refused::Error(Error::user("flow::disabled", message).with_help("remove `disabled: true` from the flow")));
         }
-        let mut execution = Execution::new(new_id(), Arc::clone(&definition.namespace), Arc::clone(&definition.id), 1, now);
+        let id = submission.id.take().unwrap_or_else(new_id);
+        let revision = submission.revision.unwrap_or(1);
+        let mut execution = Execution::new(id, Arc::clone(&definition.namespace), Arc::clone(&definition.id), revision, now);
+        execution.trigger = submission.trigger.take();
+        execution.schedule_date = submission.schedule_date;
+        execution.metadata.depth = submission.depth;
+        if let Some(original) = submission.original.take() {
+            execution.original_id = original.id;
+            execution.metadata.attempt_number = original.attempt;
+            execution.metadata.original_created_date = original.created;
+        }
         for (name, path) in std::mem::take(&mut submission.files) {
             let uri = self.store_input(&execution, &name, &path).await.map_err(Refused::Error)?;
             submission.inputs.insert(name, Json::String(uri));
@@ -357,12 +518,14 @@ impl Engine {
             self.seal(&mut inputs, &input.id).map_err(Refused::Error)?;
         }
         execution.inputs = Arc::new(inputs);
-        execution.labels = definition.labels.clone();
+        execution.labels = definition.labels.iter().filter(|label| !label.is_system()).cloned().collect();
         for label in submission.labels {
             execution.labels.retain(|known| known.key != label.key);
             execution.labels.push(label);
         }
-        execution.labels.push(Label::new("system.correlationId", Arc::clone(&execution.id)));
+        if !execution.labels.iter().any(|label| &*label.key == CORRELATION) {
+            execution.labels.push(Label::new(CORRELATION, Arc::clone(&execution.id)));
+        }
         Ok(execution)
     }
 
@@ -423,52 +586,88 @@ impl Shared {
     /// Gives an event to an execution that runs here; `false` when it does not.
     pub fn tell(&self, execution: &str, event: crate::core::Event) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(execution).is_some_and(|handle| handle.messages.send(Message::Event(event)).is_ok())
+        running.get(execution).is_some_and(|handle| handle.0.messages.send(Message::Event(event)).is_ok())
     }
 }
 
 impl Handle {
-    pub fn id(&self) -> &str {
-        &self.id
+    /// Of an execution that is over.
+    fn finished(document: Execution) -> Self {
+        let (messages, _) = mpsc::unbounded_channel();
+        let id = Arc::clone(&document.id);
+        let done = watch::channel(Some(Arc::new(document))).1;
+        Self(Arc::new(Inner { id, messages, done, successor: OnceLock::new(), killed: AtomicBool::new(false) }))
     }
 
-    /// Asks everything to end. The execution ends as KILLED once it has.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Asks everything to end, the executions that it started too. The execution ends as KILLED once it has.
     pub fn kill(&self) {
+        self.kill_with(true);
+    }
+
+    /// With `cascade: false` the executions that it started go on.
+    pub fn kill_with(&self, cascade: bool) {
+        self.0.killed.store(true, Ordering::SeqCst);
         // An execution that is over needs no kill.
-        let _ = self.messages.send(Message::Event(crate::core::Event::Kill));
+        let _ = self.0.messages.send(Message::Kill { cascade });
+        if let Some(successor) = self.0.successor.get() {
+            successor.kill_with(cascade);
+        }
+    }
+
+    /// Lets a paused task go on: the one that is named by its id or its run's, or the first one.
+    pub async fn resume(&self, task_run: Option<String>, inputs: JsonMap) -> Result<(), Refused> {
+        if let Some(successor) = self.0.successor.get() {
+            return Box::pin(successor.resume(task_run, inputs)).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        let over = || Refused::Error(over(&self.0.id));
+        self.0.messages.send(Message::Resume { task_run, inputs, answer }).map_err(|_| over())?;
+        answered.await.unwrap_or_else(|_| Err(over()))
+    }
+
+    /// Begins a queued execution without regard to the limit of its flow.
+    pub fn force(&self) {
+        // One that is over is not queued.
+        let _ = self.0.messages.send(Message::Force);
+    }
+
+    /// The finished execution; when another one took over, that one.
+    pub async fn wait(&self) -> Arc<Execution> {
+        let mut here = self.clone();
+        loop {
+            let document = here.left().await;
+            match (here.0.successor.get().cloned(), document) {
+                (Some(successor), _) => here = successor,
+                (None, Some(document)) => return document,
+                (None, None) => {
+                    let mut lost = Execution::new(Arc::clone(&here.0.id), "", "", 0, Timestamp::now());
+                    lost.state.push(State::Failed, Timestamp::now());
+                    return Arc::new(lost);
+                }
+            }
+        }
     }
 
     /// As it is now; `None` when it has just ended.
     pub async fn document(&self) -> Option<Execution> {
         let (answer, answered) = oneshot::channel();
-        self.messages.send(Message::Document { answer }).ok()?;
+        self.0.messages.send(Message::Document { answer }).ok()?;
         answered.await.ok()
     }
 
     /// Resolves when it has ended, or is left to another host: then `None`.
     pub async fn left(&self) -> Option<Arc<Execution>> {
-        let mut done = self.done.clone();
+        let mut done = self.0.done.clone();
         loop {
             if let Some(document) = &*done.borrow_and_update() {
                 return Some(Arc::clone(document));
             }
             if done.changed().await.is_err() {
                 return done.borrow().clone();
-            }
-        }
-    }
-
-    /// The finished execution.
-    pub async fn wait(&self) -> Arc<Execution> {
-        let mut done = self.done.clone();
-        loop {
-            if let Some(document) = &*done.borrow_and_update() {
-                return Arc::clone(document);
-            }
-            if done.changed().await.is_err() {
-                let mut lost = Execution::new(Arc::clone(&self.id), "", "", 0, Timestamp::now());
-                lost.state.push(State::Failed, Timestamp::now());
-                return Arc::new(lost);
             }
         }
     }

@@ -7,18 +7,24 @@
 
 mod actor;
 mod attempt;
+mod call;
 pub mod capture;
+mod condition;
 pub mod config;
 mod context;
 pub mod core;
 mod digest;
 mod directory_cache;
 mod engine;
+pub mod flows;
+mod gate;
 mod http;
 pub mod keeper;
 mod left;
+mod listen;
 pub mod load;
 mod log_entries;
+mod loops;
 mod namespace_files;
 pub mod notice;
 mod preview;
@@ -33,7 +39,7 @@ mod wait;
 mod working_directory;
 
 pub use config::Config;
-pub use engine::{Engine, Handle, Options, Refused, Submission, built_in};
+pub use engine::{Engine, Handle, Options, Original, Refused, Submission, built_in};
 pub use keeper::Keeper;
 pub use load::Loaded;
 pub use notice::{Notice, Observer, TaskTag, Unobserved};

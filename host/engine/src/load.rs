@@ -60,7 +60,8 @@ pub enum Work {
         component: Arc<Component>,
         task: Arc<dyn DynTask>,
     },
-    Subflow,
+    /// The engine starts other executions.
+    Call,
     /// Nobody; the error says why.
     Unknown(switchyard_plugin_api::Error),
 }
@@ -110,7 +111,6 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
     let tasks =
         flow.as_ref().map_or_else(|| check_components(&node, &Flow::read(&node), registry), |flow| check_components(&node, flow, registry));
     violations.extend(tasks);
-    violations.extend(not_acted_on(&node));
     violations.sort();
     let program = flow.filter(|_| !violations.has_errors()).map(|flow| {
         let program = Arc::new(Program::new(Arc::new(flow)));
@@ -122,18 +122,6 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
 /// The defaults that a flow of a namespace gets from outside.
 pub(crate) fn around(config: &Config, namespace: &str) -> defaults::Defaults {
     defaults::Defaults { server: config.defaults.clone(), namespaces: config.namespace_defaults(namespace) }
-}
-
-/// Parts of a flow that are read and checked, but that nothing acts on yet: better said than left out in silence.
-fn not_acted_on(root: &Node) -> Violations {
-    let mut found = Violations::new();
-    for name in ["sla", "checks", "listeners", "concurrency"] {
-        if let Some(part) = root.get(name).filter(|part| !part.is_null()) {
-            let message = format!("`{name}` has no effect yet");
-            found.push(Violation::warning("flow::unsupported_property", &Path::Root.key(name), part.span, message));
-        }
-    }
-    found
 }
 
 /// Plugin tasks and task runners: known, and their properties fit their schemas.
@@ -189,7 +177,7 @@ impl Facts {
         let mut properties = task.node.as_map().map(switchyard_model::Map::to_json).unwrap_or_default();
         properties.retain(|name, _| !COMMON.contains(&name.as_str()));
         let work = match &task.kind {
-            TaskKind::Subflow(_) | TaskKind::ForEachItem(_) => Work::Subflow,
+            TaskKind::Subflow(_) | TaskKind::ForEachItem(_) => Work::Call,
             _ => Work::of(&task.type_name, registry),
         };
         Self { properties, work }

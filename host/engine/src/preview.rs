@@ -87,7 +87,7 @@ impl Engine {
                     }
                 }
                 Work::Unknown(error) => row.preview = Some(Err(error.clone())),
-                Work::Core(_) | Work::Job(_) | Work::Templated | Work::Subflow => {}
+                Work::Core(_) | Work::Job(_) | Work::Templated | Work::Call => {}
             }
             all.push(row);
         }

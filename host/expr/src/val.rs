@@ -72,6 +72,16 @@ impl<'a> Val<'a> {
         Ok(Self::Map(Arc::new(Map { entries, depth, weight })))
     }
 
+    /// A map of these entries; of entries with the same name the first one counts.
+    pub fn first_of(entries: impl IntoIterator<Item = (&'a str, Val<'a>)>) -> Self {
+        let mut map: IndexMap<Cow<'a, str>, Val<'a>> = IndexMap::new();
+        for (name, value) in entries {
+            map.entry(Cow::Borrowed(name)).or_insert(value);
+        }
+        let (depth, weight) = measure(map.values());
+        Self::Map(Arc::new(Map { entries: map, depth, weight }))
+    }
+
     /// Takes a value over; nothing is borrowed afterwards.
     pub fn owned(value: Value) -> Val<'static> {
         match value {

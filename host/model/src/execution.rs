@@ -69,6 +69,9 @@ pub struct ExecutionMetadata {
     /// From 1.
     pub attempt_number: u32,
     pub original_created_date: Timestamp,
+    /// How many executions started each other before this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
 }
 
 impl Execution {
@@ -96,7 +99,7 @@ impl Execution {
             trigger: None,
             schedule_date: None,
             deleted: false,
-            metadata: ExecutionMetadata { attempt_number: 1, original_created_date: now },
+            metadata: ExecutionMetadata { attempt_number: 1, original_created_date: now, depth: 0 },
             kind: None,
             url: None,
         }
@@ -194,6 +197,10 @@ impl Attempt {
     pub fn new(state: State, now: Timestamp) -> Self {
         Self { state: StateHistory::new(state, now), log_file: None, worker_id: None, metrics: Vec::new() }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn is_empty(map: &Arc<JsonMap>) -> bool {

@@ -4,6 +4,7 @@ mod completions;
 mod dry_run;
 mod explain;
 mod expr;
+mod flow_files;
 mod plugins;
 mod run;
 mod schema;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::IsTerminal,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -11,8 +12,9 @@ use serde_json::Value as Json;
 use switchyard_engine::{Engine, Loaded, Observer, Options, Refused, Submission};
 use switchyard_model::{Input, InputType, JsonMap, Label, Severity, State, suggestion};
 use switchyard_store::secrets::Secrets;
+use tokio::sync::mpsc;
 
-use super::{dry_run, print_json};
+use super::{dry_run, flow_files, print_json};
 use crate::{
     arguments::{Format, Globals, Run},
     exit::Exit,
@@ -44,19 +46,27 @@ pub fn run(globals: &Globals, command: &Run) -> Result<Exit, Failure> {
         return super::server::submit(globals, command, &loaded, submission, &host);
     }
     let _lock = command.data_dir.as_deref().or(host.config.data_dir.as_deref()).map(Lock::shared).transpose()?;
+    let others = others(command, &mut host, globals)?;
     // Half of the work waits for the kernel: two threads are as good as one per processor, and start sooner.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Failed, "cli::threads", format!("threads cannot be started: {error}")))?;
-    let exit = runtime.block_on(execute(globals, command, &host, loaded, submission));
+    let exit = runtime.block_on(execute(globals, command, &host, loaded, others, submission));
     // A thread of a plugin that blocks must not keep the program.
     runtime.shutdown_background();
     exit
 }
 
-async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, submission: Submission) -> Result<Exit, Failure> {
+async fn execute(
+    globals: &Globals,
+    command: &Run,
+    host: &Host,
+    loaded: Loaded,
+    others: Vec<Other>,
+    submission: Submission,
+) -> Result<Exit, Failure> {
     let Some(flow) = loaded.program else { return Ok(Exit::Invalid) };
     let json = command.output == Format::Json;
     let progress = Arc::new(Progress::new(globals, command.no_logs, json));
@@ -80,18 +90,37 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
         let (namespace, folder) = pair(written, "--namespace-files", "NAMESPACE=DIR")?;
         engine.add_namespace_files(&namespace, Path::new(&folder)).await.map_err(|error| failed(&error))?;
     }
+    for other in others {
+        match other {
+            Other::Flow(flow) => engine.flows().insert(flow, 1),
+            Other::Broken { namespace, id, error } => engine.flows().insert_broken(&namespace, &id, error),
+        }
+    }
+    engine.flows().insert(Arc::clone(&flow), 1);
     if command.dry_run {
         let tasks = engine.preview(&flow, submission).await.map_err(|refused| refusal(refused, host))?;
         return dry_run::show(&tasks, globals, json);
     }
     let mut signals = Signals::watch()?;
     let handle = engine.submit(flow, submission).await.map_err(|refused| refusal(refused, host))?;
+    let mut answers = Answers::listen(command, json);
     let mut clock = tokio::time::interval(TICK);
     let mut interrupted = false;
+    // Executions that it started and did not wait for, and those that listened to it, belong to the run.
+    let end = async {
+        let execution = handle.wait().await;
+        engine.idle().await;
+        execution
+    };
+    tokio::pin!(end);
     let execution = loop {
         tokio::select! {
-            execution = handle.wait() => break execution,
+            execution = &mut end => break execution,
             () = signals.next() => {}
+            Some(line) = answers.next() => {
+                progress.answered(resume(&engine, &line).await);
+                continue;
+            }
             _ = clock.tick() => {
                 progress.tick();
                 continue;
@@ -105,7 +134,7 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
         }
         interrupted = true;
         progress.interrupted();
-        handle.kill();
+        engine.all().iter().for_each(switchyard_engine::Handle::kill);
     };
     engine.stop().await;
     progress.finish(&execution);
@@ -117,6 +146,84 @@ async fn execute(globals: &Globals, command: &Run, host: &Host, loaded: Loaded, 
         _ if interrupted => Exit::Interrupted,
         _ => Exit::Failed,
     })
+}
+
+/// A flow of `--flows`.
+enum Other {
+    Flow(Arc<switchyard_engine::load::Prepared>),
+    Broken { namespace: String, id: String, error: switchyard_plugin_api::Error },
+}
+
+/// The flows that the run may call. A broken one is named, and is an error only where it is called.
+fn others(command: &Run, host: &mut Host, globals: &Globals) -> Result<Vec<Other>, Failure> {
+    let screen = Screen::stderr(globals.color);
+    let mut others = Vec::new();
+    for file in flow_files::files(&command.flows)? {
+        let (name, violations) = match host.load(&file) {
+            Ok(Loaded { program: Some(flow), .. }) => {
+                others.push(Other::Flow(flow));
+                continue;
+            }
+            Ok(loaded) => {
+                let text = |key: &str| loaded.node.get(key).and_then(|node| node.as_str()).unwrap_or_default().to_owned();
+                (Some((text("namespace"), text("id"))), loaded.violations)
+            }
+            Err(violations) => (None, violations),
+        };
+        let Some(first) = violations.iter().find(|violation| violation.is_error()) else { continue };
+        eprintln!("{} {} cannot run: {}", screen.palette.doubtful("warning:"), file.display(), first.message);
+        if let Some((namespace, id)) = name {
+            let message = format!("the flow `{namespace}.{id}` has errors: {}", first.message);
+            let error = switchyard_plugin_api::Error::user("flow::broken", message);
+            let help = format!("see all of them with `switchyard validate {}`", file.display());
+            others.push(Other::Broken { namespace, id, error: error.with_help(help) });
+        }
+    }
+    Ok(others)
+}
+
+/// Lines that somebody types while the run is paused.
+struct Answers(Option<mpsc::UnboundedReceiver<String>>);
+
+impl Answers {
+    /// Only where somebody can type, and nothing else reads it.
+    fn listen(command: &Run, json: bool) -> Self {
+        if json || command.flow == Path::new("-") || !std::io::stdin().is_terminal() {
+            return Self(None);
+        }
+        let (send, receive) = mpsc::unbounded_channel();
+        // It may block for ever, which must not keep the program: a plain thread ends with it.
+        let reader = std::thread::Builder::new().name("answers".into()).spawn(move || {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(reader.is_ok().then_some(receive))
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        match &mut self.0 {
+            Some(lines) => lines.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Resumes what is paused, with inputs as `name=value`; the answer for the screen.
+async fn resume(engine: &Engine, line: &str) -> String {
+    let given = line.split_whitespace().filter_map(|word| word.split_once('='));
+    let inputs: JsonMap = given.map(|(name, value)| (name.to_owned(), Json::String(value.to_owned()))).collect();
+    let mut answer = "nothing is paused".to_owned();
+    for handle in engine.all() {
+        match handle.resume(None, inputs.clone()).await {
+            Ok(()) => return "resumed".to_owned(),
+            Err(Refused::Inputs(violations)) => answer = violations.to_string(),
+            Err(Refused::Error(_)) => {}
+        }
+    }
+    answer
 }
 
 pub(super) fn slots() -> usize {
@@ -155,7 +262,7 @@ fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
         return Err(unknown_input(name, declared));
     }
     let labels = command.labels.iter().map(|written| pair(written, "-l", "KEY=VALUE").map(|(key, value)| Label::new(key, value)));
-    Ok(Submission { inputs, files, labels: labels.collect::<Result<_, _>>()? })
+    Ok(Submission { inputs, files, labels: labels.collect::<Result<_, _>>()?, ..Submission::default() })
 }
 
 /// A value that nobody reads is mostly a misspelt name.

@@ -1,7 +1,7 @@
 //! A run as people see it: log lines, and below them, on a terminal, a line for each task that is at work.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -27,6 +27,8 @@ pub struct Progress {
     minimum: Level,
     /// Log lines go to standard error, because standard output belongs to the document.
     to_stderr: bool,
+    /// Somebody can answer.
+    interactive: bool,
     screen: Screen,
     stderr: Screen,
     began: Instant,
@@ -61,6 +63,7 @@ impl Progress {
             logs: !no_logs,
             minimum: if globals.verbose > 0 { Level::Trace } else { Level::Info },
             to_stderr,
+            interactive: !to_stderr && io::stdin().is_terminal(),
             screen: if to_stderr { stderr } else { stdout },
             stderr,
             began: Instant::now(),
@@ -71,6 +74,23 @@ impl Progress {
     pub fn interrupted(&self) {
         self.end();
         self.say("stopping the tasks; once more to leave at once\n");
+    }
+
+    /// Says what came of an answer to a pause.
+    pub fn answered(&self, text: String) {
+        self.end();
+        self.say(&format!("{text}\n"));
+    }
+
+    /// Says what a run waits for: without a word it would only hang.
+    fn paused(&self, task: &TaskTag) {
+        self.end();
+        let how = if self.interactive {
+            "press Enter to resume it (inputs as NAME=VALUE before it), Ctrl-C ends the execution"
+        } else {
+            "it goes on when its `pauseDuration` or `timeout` is over; Ctrl-C ends the execution"
+        };
+        self.say(&format!("`{}` is paused: {how}\n", name(task)));
     }
 
     /// Lets the times of the moving lines go on while nothing else happens.
@@ -232,7 +252,13 @@ impl Observer for Progress {
     fn notice(&self, notice: &Notice<'_>) {
         match *notice {
             Notice::Execution { .. } => {}
-            Notice::Task { task, state, .. } if self.screen.terminal => self.task(task, state),
+            Notice::Task { task, state, .. } if self.screen.terminal => {
+                self.task(task, state);
+                if state == State::Paused {
+                    self.paused(task);
+                }
+            }
+            Notice::Task { task, state: State::Paused, .. } => self.paused(task),
             Notice::Task { .. } => {}
             Notice::Phase { task, phase, .. } if self.screen.terminal => {
                 let mut shown = self.lock();

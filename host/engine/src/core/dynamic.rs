@@ -8,7 +8,7 @@ use switchyard_model::{Attempt, JsonMap, State, StateHistory, TaskRun};
 
 use super::{
     event::Effect,
-    instance::{Instance, Run, RunIx, run_id},
+    instance::{Instance, Run, RunIx, derived_id},
 };
 
 /// One part.
@@ -34,7 +34,7 @@ impl Instance {
             let running = StateHistory::new(State::Created, started).with(State::Running, started).with(part.state, ended);
             let mut attempt = Attempt::new(State::Running, started);
             attempt.state.push(part.state, ended);
-            let id = run_id(&self.execution.id, number);
+            let id = derived_id(&self.execution.id, number as u64);
             let run = TaskRun {
                 id: Arc::clone(&id),
                 execution_id: Arc::clone(&self.execution.id),
@@ -50,8 +50,8 @@ impl Instance {
             };
             self.execution.task_run_list.push(run);
             let facts = &self.runs[parent];
-            let (task, group, values) = (facts.task, facts.group, Arc::clone(&facts.values));
-            self.runs.push(Run { task, parent: Some(parent), group, values, frame: None });
+            let (task, group, values, scope) = (facts.task, facts.group, Arc::clone(&facts.values), facts.scope);
+            self.runs.push(Run { task, parent: Some(parent), group, values, frame: None, scope, stopped: false, expired: false });
             self.remember(id, number);
             self.effects.push(Effect::Changed { run: Some(number), state: part.state });
         }

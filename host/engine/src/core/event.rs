@@ -14,6 +14,8 @@ use super::{dynamic::Part, instance::RunIx};
 pub enum Event {
     /// The execution begins.
     Begin,
+    /// Others of the flow run: it waits for its turn.
+    Queue,
     /// Flow-level conditions refuse to run it.
     Refuse { state: State },
     /// The shell took the run up: it has its slot.
@@ -28,6 +30,12 @@ pub enum Event {
     Resume { run: RunIx, outputs: JsonMap },
     /// Everything is to end.
     Kill,
+    /// The flow's promise of this number is broken.
+    Violated { sla: usize },
+    /// A flowable has until then.
+    Deadline { run: RunIx, at: Timestamp },
+    /// The answer to [`Effect::AskListeners`]: the listeners whose conditions hold.
+    Listeners { which: Vec<usize> },
     /// The flow's outputs were rendered.
     Outputs { outputs: Option<JsonMap>, failed: bool },
     /// A task changed what the execution carries.
@@ -69,14 +77,16 @@ impl TaskEnd {
 }
 
 /// What a flowable needs to know before it goes on. The shell renders it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ask {
     /// `runIf` and the properties that decide what runs.
     Open,
     /// Whether a LoopUntil is done.
     Condition,
-    /// What a WorkingDirectory leaves behind: its output files and cache.
+    /// What a WorkingDirectory or a Loop leaves behind.
     Close,
+    /// What an iteration of a Loop gives, and whether the Loop ends with it.
+    Iteration { group: usize },
 }
 
 /// The answer to an [`Ask`].
@@ -98,16 +108,40 @@ pub enum Decision {
     Branch { list: usize, outputs: JsonMap },
     /// One group per value.
     Values { values: Vec<Arc<str>>, limit: u64 },
+    /// Loop: one iteration per item.
+    Items { items: Vec<Item>, limit: u64, transmit: bool },
+    /// What an iteration of a Loop gives.
+    Iteration { group: usize, outputs: JsonMap, stop: bool, failed: bool },
     /// Wait for somebody, or until a time.
     Pause { until: Option<Timestamp> },
     /// LoopUntil: done, or again at a time.
     Again { at: Option<Timestamp>, outputs: JsonMap, failed: bool },
-    /// WorkingDirectory: what it leaves behind.
+    /// WorkingDirectory, Loop: what it leaves behind.
     Closed { outputs: JsonMap, failed: bool },
 }
 
+/// What an iteration of a Loop is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Of a map's entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Arc<str>>,
+    pub value: serde_json::Value,
+}
+
+impl Item {
+    /// How it is shown.
+    pub fn text(&self) -> Arc<str> {
+        match (&self.key, &self.value) {
+            (Some(key), _) => Arc::clone(key),
+            (None, serde_json::Value::String(text)) => text.as_str().into(),
+            (None, other) => other.to_string().into(),
+        }
+    }
+}
+
 /// Which timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TimerKind {
     /// The next attempt is due.
@@ -116,6 +150,8 @@ pub enum TimerKind {
     Iterate,
     /// A pause is over.
     Pause,
+    /// A flowable took longer than its `timeout`.
+    Timeout,
 }
 
 /// Something the shell has to do.
@@ -131,8 +167,10 @@ pub enum Effect {
     Stop { run: RunIx },
     /// Answer [`Event::Outputs`].
     RenderOutputs,
-    /// A new execution takes over (`CREATE_NEW_EXECUTION`).
-    NewExecution,
+    /// Answer [`Event::Violated`] when the execution is not over at that time.
+    Promise { sla: usize, at: Timestamp },
+    /// Answer [`Event::Listeners`].
+    AskListeners,
     /// The state of a run, or of the execution, is another one now. For those who watch.
     Changed { run: Option<RunIx>, state: State },
     /// The execution is over; nothing will follow.

@@ -3,125 +3,19 @@
 //! Every flowable, and the flow itself, is a [`Frame`] that runs *groups*. A group is one list of tasks, run in order. A Sequential
 //! has one group, a Parallel one per task, a ForEach one per value; `errors` and `finally` are one group each.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use switchyard_model::{JsonMap, State, TaskKind, task::PauseBehavior};
 
 use super::{
     event::{Ask, Decision, Effect, TimerKind},
+    frame::{Frame, Owner, Pending, Stage, Waiting, Worst},
     instance::{Instance, RunIx},
     program::ListIx,
 };
 
-/// Where a frame is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// Asked the shell, no answer yet.
-    Opening,
-    Body,
-    Errors,
-    Finally,
-    /// The flow only: its state is final, `afterExecution` runs.
-    After,
-    Done,
-}
-
-/// Who owns a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    Flow,
-    Run(RunIx),
-}
-
-impl Owner {
-    pub fn run(self) -> Option<RunIx> {
-        match self {
-            Self::Flow => None,
-            Self::Run(run) => Some(run),
-        }
-    }
-}
-
-/// One list of tasks being run in order.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub list: ListIx,
-    /// Place of the next task in the list.
-    pub next: usize,
-    pub value: Option<Arc<str>>,
-    pub iteration: Option<u64>,
-    /// Place among the body's groups; for a Dag.
-    pub place: usize,
-}
-
-/// States of children, folded; spec 8.3.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Worst {
-    killed: bool,
-    failed: bool,
-    warning: bool,
-}
-
-impl Worst {
-    pub fn add(&mut self, state: State) {
-        match state {
-            State::Killed | State::Cancelled => self.killed = true,
-            State::Failed | State::Retried => self.failed = true,
-            State::Warning => self.warning = true,
-            _ => {}
-        }
-    }
-
-    pub fn state(self) -> State {
-        match self {
-            Self { killed: true, .. } => State::Killed,
-            Self { failed: true, .. } => State::Failed,
-            Self { warning: true, .. } => State::Warning,
-            _ => State::Success,
-        }
-    }
-
-    fn bad(self) -> bool {
-        self.killed || self.failed
-    }
-}
-
-#[derive(Debug)]
-struct Pending {
-    list: ListIx,
-    value: Option<Arc<str>>,
-    iteration: Option<u64>,
-    place: usize,
-}
-
-/// Unmet dependencies of each task of a Dag, and who waits for it.
-#[derive(Debug)]
-struct Waiting {
-    unmet: Vec<usize>,
-    dependents: Vec<Vec<usize>>,
-}
-
-/// The running state of a flowable or of the flow.
-#[derive(Debug)]
-pub(super) struct Frame {
-    pub stage: Stage,
-    pending: VecDeque<Pending>,
-    active: usize,
-    /// Groups at a time; 0 is without limit.
-    limit: usize,
-    pub worst: Worst,
-    dag: Option<Waiting>,
-    pub iterations: u64,
-}
-
-impl Frame {
-    pub fn new() -> Self {
-        Self { stage: Stage::Opening, pending: VecDeque::new(), active: 0, limit: 0, worst: Worst::default(), dag: None, iterations: 0 }
-    }
-}
-
 impl Instance {
-    fn frame(&mut self, owner: Owner) -> &mut Frame {
+    pub(super) fn frame(&mut self, owner: Owner) -> &mut Frame {
         match owner {
             Owner::Flow => &mut self.root,
             Owner::Run(run) => self.runs[run].frame.get_or_insert_with(|| Box::new(Frame::new())),
@@ -129,14 +23,18 @@ impl Instance {
     }
 
     /// Begins the body: one group per list, or per value over the one list.
-    pub(super) fn open(&mut self, owner: Owner, lists: Vec<ListIx>, values: Option<Vec<Arc<str>>>, limit: usize) {
+    pub(super) fn open_body(&mut self, owner: Owner, lists: Vec<ListIx>, values: Option<Vec<Arc<str>>>, limit: usize) {
         let pending = match values {
-            None => lists.iter().enumerate().map(|(place, list)| Pending { list: *list, value: None, iteration: None, place }).collect(),
+            None => lists
+                .iter()
+                .enumerate()
+                .map(|(place, list)| Pending { list: *list, value: None, iteration: None, place, item: None })
+                .collect(),
             Some(values) => values
                 .into_iter()
                 .enumerate()
                 .filter_map(|(place, value)| {
-                    Some(Pending { list: *lists.first()?, value: Some(value), iteration: Some(place as u64), place })
+                    Some(Pending { list: *lists.first()?, value: Some(value), iteration: Some(place as u64), place, item: None })
                 })
                 .collect(),
         };
@@ -165,11 +63,11 @@ impl Instance {
     }
 
     /// Starts what may start; ends the stage when nothing is left. Iterates, so that ten thousand empty groups cost no stack.
-    fn advance(&mut self, owner: Owner) {
+    pub(super) fn advance(&mut self, owner: Owner) {
         loop {
-            let killing = self.killing || self.exit.is_some();
+            let killing = self.is_halted(owner) || self.exit.is_some();
             let frame = self.frame(owner);
-            let stop = frame.worst.bad() && frame.stage == Stage::Body;
+            let stop = (frame.worst.bad() || frame.expired) && frame.stage == Stage::Body;
             if frame.stage == Stage::Body && (stop || killing) || killing && frame.stage < Stage::Finally {
                 frame.pending.clear();
             }
@@ -181,14 +79,7 @@ impl Instance {
             };
             if let Some(pending) = ready.and_then(|at| frame.pending.remove(at)) {
                 frame.active += 1;
-                self.groups.push(Group {
-                    list: pending.list,
-                    next: 0,
-                    value: pending.value,
-                    iteration: pending.iteration,
-                    place: pending.place,
-                });
-                let group = self.groups.len() - 1;
+                let group = self.begin_group(owner, pending);
                 if !self.next_in_group(owner, group) {
                     self.group_done(owner, group);
                 }
@@ -203,7 +94,7 @@ impl Instance {
     /// Starts the next enabled task of a group; `false` when there is none.
     fn next_in_group(&mut self, owner: Owner, group: usize) -> bool {
         let program = Arc::clone(&self.program);
-        let stopping = self.killing && self.frame(owner).stage < Stage::Finally;
+        let stopping = self.is_halted(owner) && self.frame(owner).stage < Stage::Finally;
         let list = program.list_of(self.groups[group].list);
         while let Some(task) = list.get(self.groups[group].next).copied() {
             self.groups[group].next += 1;
@@ -215,7 +106,24 @@ impl Instance {
         false
     }
 
+    /// A group is through. An iteration of a Loop first tells what it gives.
     fn group_done(&mut self, owner: Owner, group: usize) {
+        let halted = self.is_halted(owner) || self.exit.is_some();
+        if let (Some(_), Some(run)) = (&self.groups[group].item, owner.run()) {
+            let frame = self.frame(owner);
+            if frame.stage == Stage::Body && !frame.expired && !halted {
+                self.effects.push(Effect::Ask { run, ask: Ask::Iteration { group } });
+                return;
+            }
+            let worst = self.groups[group].worst;
+            self.frame(owner).worst.merge(worst);
+            self.forget_iteration(group);
+        }
+        self.leave(owner, group);
+    }
+
+    /// The group counts no more.
+    pub(super) fn leave(&mut self, owner: Owner, group: usize) {
         let place = self.groups[group].place;
         let frame = self.frame(owner);
         frame.active -= 1;
@@ -239,7 +147,10 @@ impl Instance {
         self.runs[run].frame = None;
         self.set(run, state);
         let (owner, group) = (self.runs[run].parent.map_or(Owner::Flow, Owner::Run), self.runs[run].group);
-        self.frame(owner).worst.add(state);
+        match &self.groups[group].item {
+            Some(_) => self.groups[group].worst.add(state),
+            None => self.frame(owner).worst.add(state),
+        }
         let handling = self.frame(owner).stage >= Stage::Finally;
         let goes_on = state.is_passed() && (handling || self.exit.is_none());
         if !(goes_on && self.next_in_group(owner, group)) {
@@ -251,7 +162,7 @@ impl Instance {
     /// Nothing is active or pending. `true` when the next stage has something to start.
     fn stage_done(&mut self, owner: Owner) -> bool {
         let program = Arc::clone(&self.program);
-        let killing = self.killing;
+        let killing = self.is_halted(owner);
         let exit = self.exit.is_some();
         let (errors, finally, kind) = match owner {
             Owner::Flow => (program.errors, program.finally, None),
@@ -261,17 +172,24 @@ impl Instance {
             }
         };
         let frame = self.frame(owner);
+        if frame.expired && frame.stage == Stage::Body {
+            // Its children were killed, but itself it failed.
+            frame.worst = Worst { killed: false, failed: true, ..frame.worst };
+        }
         let failed = frame.worst.failed && !frame.worst.killed;
         match frame.stage {
-            Stage::Opening | Stage::Done => return false,
+            Stage::Opening | Stage::Pausing | Stage::Done => return false,
             Stage::Body => {
                 if let (Some((run, TaskKind::LoopUntil(_))), false, false) = (kind, frame.worst.bad(), killing || exit) {
                     frame.stage = Stage::Opening;
                     frame.iterations += 1;
+                    // The condition may ask for it.
+                    let count = frame.iterations;
+                    self.put_outputs(run, [("iterationCount".to_owned(), count.into())].into_iter().collect());
                     self.effects.push(Effect::Ask { run, ask: Ask::Condition });
                     return false;
                 }
-                if let Some((run, TaskKind::WorkingDirectory(_))) = kind {
+                if let Some((run, TaskKind::WorkingDirectory(_) | TaskKind::Loop(_))) = kind {
                     frame.stage = Stage::Opening;
                     self.effects.push(Effect::Ask { run, ask: Ask::Close });
                     return false;
@@ -310,12 +228,16 @@ impl Instance {
     /// A flowable is through: its state follows from its children.
     fn close(&mut self, run: RunIx) {
         let program = Arc::clone(&self.program);
-        let worst = self.frame(Owner::Run(run)).worst;
-        let mut state = worst.state();
+        let frame = self.frame(Owner::Run(run));
+        let mut state = frame.worst.state();
         if matches!(program.def(self.runs[run].task).task.kind, TaskKind::AllowFailure(_)) && state == State::Failed {
             state = State::Warning;
         }
-        if self.killing {
+        if state == State::Failed && self.exit == Some(State::Retried) {
+            // A new execution does it again.
+            state = State::Retried;
+        }
+        if self.is_halted(Owner::Run(run)) {
             state = State::Killed;
         }
         self.finish(run, state);
@@ -344,7 +266,7 @@ impl Instance {
             self.root.worst.add(State::Failed);
         }
         let state = match (self.killing, self.exit) {
-            (true, _) => State::Killed,
+            (true, _) => self.end_as.unwrap_or(State::Killed),
             (false, Some(exit)) => exit,
             (false, None) => self.root.worst.state(),
         };
@@ -352,12 +274,35 @@ impl Instance {
         self.exit = None;
         self.set_execution(state);
         self.root.stage = Stage::After;
-        let Some(list) = self.program.after else {
+        if !self.program.listeners.is_empty() {
+            self.effects.push(Effect::AskListeners);
+            return false;
+        }
+        self.begin_after(Vec::new())
+    }
+
+    /// Which listeners want to run now that the execution is over.
+    pub(super) fn listening(&mut self, which: &[usize]) {
+        if self.root.stage == Stage::After {
+            let lists = which.iter().filter_map(|place| self.program.listeners.get(*place).copied()).collect();
+            if self.begin_after(lists) {
+                self.advance(Owner::Flow);
+            }
+        }
+    }
+
+    /// Runs `afterExecution` and these lists; `false` when there is nothing to run.
+    fn begin_after(&mut self, listeners: Vec<ListIx>) -> bool {
+        let lists: Vec<ListIx> = self.program.after.into_iter().chain(listeners).collect();
+        if lists.is_empty() {
             self.root.stage = Stage::Done;
             self.effects.push(Effect::Complete);
             return false;
-        };
-        self.root.single(list);
+        }
+        self.root.dag = None;
+        self.root.limit = 1;
+        self.root.pending =
+            lists.into_iter().enumerate().map(|(place, list)| Pending { list, value: None, iteration: None, place, item: None }).collect();
         true
     }
 
@@ -369,7 +314,12 @@ impl Instance {
         let def = program.def(self.runs[run].task);
         let owner = Owner::Run(run);
         match decision {
-            _ if self.killing && self.runs[run].frame.is_none() => self.finish(run, State::Killed),
+            _ if self.is_halted(owner) && self.runs[run].frame.is_none() => self.finish(run, State::Killed),
+            _ if self.runs[run].expired && self.runs[run].frame.is_none() => {
+                self.frame(owner).expired = true;
+                self.frame(owner).stage = Stage::Body;
+                self.advance(owner);
+            }
             Decision::Skip => self.finish(run, State::Skipped),
             Decision::Fail => {
                 self.frame(owner).worst.add(State::Failed);
@@ -380,20 +330,27 @@ impl Instance {
             Decision::Go { limit, outputs } => {
                 self.put_outputs(run, outputs);
                 let limit = usize::try_from(limit).unwrap_or(0);
-                self.open(owner, def.body.clone(), None, limit);
+                self.open_body(owner, def.body.clone(), None, limit);
             }
             Decision::Branch { list, outputs } => {
                 self.put_outputs(run, outputs);
                 let lists = def.body.get(list).map(|list| vec![*list]).unwrap_or_default();
-                self.open(owner, lists, None, 1);
+                self.open_body(owner, lists, None, 1);
             }
             Decision::Values { values, limit } => {
                 let limit = usize::try_from(limit).unwrap_or(0);
-                self.open(owner, def.body.clone(), Some(values), limit);
+                self.open_body(owner, def.body.clone(), Some(values), limit);
             }
+            Decision::Items { items, limit, transmit } => self.open_loop(run, items, limit, transmit),
+            Decision::Iteration { group, outputs, stop, failed } => self.iteration_over(run, group, outputs, stop, failed),
             Decision::Pause { until } => {
                 self.set(run, State::Paused);
                 self.set_execution(State::Paused);
+                if let Some(list) = def.on_pause {
+                    self.frame(owner).stage = Stage::Pausing;
+                    self.frame(owner).single(list);
+                    self.advance(owner);
+                }
                 if let Some(at) = until {
                     self.effects.push(Effect::Timer { run, kind: TimerKind::Pause, at });
                 }
@@ -418,8 +375,8 @@ impl Instance {
     }
 
     /// Goes on with `errors`, `finally` and the end.
-    fn body_over(&mut self, owner: Owner, failed: bool) {
-        let killing = self.killing;
+    pub(super) fn body_over(&mut self, owner: Owner, failed: bool) {
+        let killing = self.is_halted(owner);
         let errors = owner.run().and_then(|run| self.program.def(self.runs[run].task).errors);
         let frame = self.frame(owner);
         if failed {
@@ -435,7 +392,7 @@ impl Instance {
     /// The next iteration of a LoopUntil.
     pub(super) fn iterate(&mut self, run: RunIx) {
         let body = self.program.def(self.runs[run].task).body.clone();
-        self.open(Owner::Run(run), body, None, 1);
+        self.open_body(Owner::Run(run), body, None, 1);
     }
 
     /// A pause ran out of time: what then happens is written in the task.
@@ -448,14 +405,15 @@ impl Instance {
                 self.frame(Owner::Run(run)).worst.add(State::Warning);
                 self.resume(run, JsonMap::new());
             }
-            PauseBehavior::Fail => {
-                self.set_execution(State::Running);
-                self.finish(run, State::Failed);
-            }
+            PauseBehavior::Fail => self.unpause_failed(run),
             PauseBehavior::Cancel => {
-                self.set_execution(State::Running);
                 self.exit = Some(State::Cancelled);
-                self.finish(run, State::Killed);
+                self.set(run, State::Running);
+                self.goes_on();
+                let frame = self.frame(Owner::Run(run));
+                frame.worst.add(State::Killed);
+                frame.pending.clear();
+                self.body_over(Owner::Run(run), false);
             }
         }
     }
@@ -466,23 +424,23 @@ impl Instance {
         }
         self.put_outputs(run, outputs);
         self.set(run, State::Running);
-        self.set_execution(State::Running);
+        self.goes_on();
         let body = self.program.def(self.runs[run].task).body.clone();
-        self.open(Owner::Run(run), body, None, 1);
+        self.open_body(Owner::Run(run), body, None, 1);
     }
 
-    /// Runs again what waits for nothing but the kill; see [`super::control`].
-    pub(super) fn advance_for_kill(&mut self, owner: Owner) {
-        self.advance(owner);
+    /// A pause that ends in a failure.
+    pub(super) fn unpause_failed(&mut self, run: RunIx) {
+        self.set(run, State::Running);
+        self.goes_on();
+        self.frame(Owner::Run(run)).pending.clear();
+        self.body_over(Owner::Run(run), true);
     }
-}
 
-impl Frame {
-    /// One group over one list.
-    fn single(&mut self, list: ListIx) {
-        self.pending.clear();
-        self.pending.push_back(Pending { list, value: None, iteration: None, place: 0 });
-        self.limit = 1;
-        self.dag = None;
+    /// The execution runs, unless another task still pauses it.
+    pub(super) fn goes_on(&mut self) {
+        if self.paused == 0 {
+            self.set_execution(State::Running);
+        }
     }
 }

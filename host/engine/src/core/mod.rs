@@ -7,14 +7,17 @@ mod control;
 mod dynamic;
 mod event;
 mod flowable;
+mod frame;
 mod instance;
+mod iteration;
+mod open;
 mod program;
 mod replay;
 #[cfg(test)]
 mod tests;
 
 pub use dynamic::Part;
-pub use event::{Ask, Decision, Effect, Event, TaskEnd, TimerKind};
-pub use instance::{Instance, RunIx};
-pub use program::{Def, ListIx, Program, TaskIx};
+pub use event::{Ask, Decision, Effect, Event, Item, TaskEnd, TimerKind};
+pub use instance::{Instance, Iteration, RunIx, derived_id};
+pub use program::{Def, ListIx, Program, Step, TaskIx};
 pub use replay::{Replayed, replay};

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use switchyard_model::{Flow, Retry, Task, TaskKind};
+use switchyard_model::{Common, Flow, Retry, Task, TaskKind};
 
 /// Number of a task.
 pub type TaskIx = usize;
@@ -21,6 +21,31 @@ pub struct Def {
     pub retry: Option<Arc<Retry>>,
     /// The WorkingDirectory this task is a child of.
     pub working_directory: Option<TaskIx>,
+    /// A Pause's task for its beginning.
+    pub on_pause: Option<ListIx>,
+    /// A step that ForEachItem is made of.
+    pub step: Option<Step>,
+}
+
+/// The steps of a ForEachItem, each a task run of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Split,
+    Items,
+    Merge,
+}
+
+impl Step {
+    pub const ALL: [Self; 3] = [Self::Split, Self::Items, Self::Merge];
+
+    /// What is appended to the id of the ForEachItem.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Split => "_split",
+            Self::Items => "_items",
+            Self::Merge => "_merge",
+        }
+    }
 }
 
 /// A compiled flow.
@@ -34,6 +59,8 @@ pub struct Program {
     pub errors: Option<ListIx>,
     pub finally: Option<ListIx>,
     pub after: Option<ListIx>,
+    /// Lists of the listeners, in their order.
+    pub listeners: Vec<ListIx>,
 }
 
 #[derive(Clone, Default)]
@@ -53,12 +80,14 @@ impl Program {
             errors: None,
             finally: None,
             after: None,
+            listeners: Vec::new(),
         };
         let around = Around { retry: flow.retry.clone().map(Arc::new), working_directory: None };
         program.tasks = program.list(&flow.tasks, &around);
         program.errors = program.optional(&flow.errors, &around);
         program.finally = program.optional(&flow.finally, &around);
         program.after = program.optional(&flow.after_execution, &around);
+        program.listeners = flow.listeners.iter().map(|listener| program.list(&listener.tasks, &around)).collect();
         program
     }
 
@@ -103,11 +132,14 @@ impl Program {
             finally: None,
             retry: retry.clone(),
             working_directory: around.working_directory,
+            on_pause: None,
+            step: None,
         });
         self.ids.insert(Arc::clone(&task.id), number);
         let mut inside = Around { retry, working_directory: None };
         let body = match &task.kind {
-            TaskKind::Runnable | TaskKind::Subflow(_) | TaskKind::ForEachItem(_) => Vec::new(),
+            TaskKind::Runnable | TaskKind::Subflow(_) => Vec::new(),
+            TaskKind::ForEachItem(_) => vec![self.parts(task, &inside)],
             TaskKind::Sequential(kind) | TaskKind::AllowFailure(kind) => vec![self.list(&kind.tasks, &inside)],
             TaskKind::Parallel(kind) => kind.tasks.iter().map(|task| self.list(std::slice::from_ref(task), &inside)).collect(),
             TaskKind::Dag(kind) => kind.tasks.iter().map(|entry| self.list(std::slice::from_ref(&entry.task), &inside)).collect(),
@@ -130,10 +162,41 @@ impl Program {
         inside.working_directory = None;
         let errors = self.optional(&task.errors, &inside);
         let finally = self.optional(&task.finally, &inside);
+        let on_pause = match &task.kind {
+            TaskKind::Pause(pause) => pause.on_pause.as_deref().map(|task| self.list(std::slice::from_ref(task), &inside)),
+            _ => None,
+        };
         let def = &mut self.defs[number];
         def.body = body;
         def.errors = errors;
         def.finally = finally;
+        def.on_pause = on_pause;
         number
+    }
+
+    /// The steps of a ForEachItem.
+    fn parts(&mut self, task: &Task, inside: &Around) -> ListIx {
+        let mut list = Vec::new();
+        for part in Step::ALL {
+            let mut step = task.clone();
+            step.id = format!("{}{}", task.id, part.suffix()).into();
+            step.common = Common { log_level: task.common.log_level, ..Common::default() };
+            (step.errors, step.finally) = (Vec::new(), Vec::new());
+            let number = self.defs.len();
+            self.ids.insert(Arc::clone(&step.id), number);
+            self.defs.push(Def {
+                task: Arc::new(step),
+                body: Vec::new(),
+                errors: None,
+                finally: None,
+                retry: inside.retry.clone(),
+                working_directory: None,
+                on_pause: None,
+                step: Some(part),
+            });
+            list.push(number);
+        }
+        self.lists.push(list);
+        self.lists.len() - 1
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use switchyard_model::{Execution, Flow, JsonMap, Sources, State, TaskKind};
 
-use super::{Ask, Decision, Effect, Event, Instance, Part, Program, RunIx, TaskEnd, TimerKind};
+use super::{Ask, Decision, Effect, Event, Instance, Item, Part, Program, RunIx, TaskEnd, TimerKind};
 
 /// A world in which every task succeeds unless told otherwise, and time jumps to the next timer.
 struct World {
@@ -24,6 +24,8 @@ struct World {
     most: usize,
     limit: u64,
     complete: bool,
+    /// Listeners whose conditions hold.
+    listening: Vec<usize>,
 }
 
 fn flow(yaml: &str) -> Arc<Flow> {
@@ -50,6 +52,7 @@ impl World {
             most: 0,
             limit: 0,
             complete: false,
+            listening: Vec::new(),
         }
     }
 
@@ -119,7 +122,9 @@ impl World {
                 assert!(!self.complete, "an execution completes once");
                 self.complete = true;
             }
-            Effect::Changed { .. } | Effect::NewExecution => {}
+            Effect::Promise { sla, at } => self.timers.push((at, Event::Violated { sla })),
+            Effect::AskListeners => self.queue.push(Event::Listeners { which: self.listening.clone() }),
+            Effect::Changed { .. } => {}
         }
     }
 
@@ -128,6 +133,7 @@ impl World {
         let task = &program.def(self.instance.task_of(run)).task;
         let go = |limit| Decision::Go { limit, outputs: JsonMap::new() };
         match (&task.kind, ask) {
+            (_, Ask::Iteration { group }) => Decision::Iteration { group, outputs: JsonMap::new(), stop: false, failed: false },
             (_, Ask::Close) => Decision::Closed { outputs: JsonMap::new(), failed: false },
             (_, Ask::Condition) => {
                 let (done, _) = self.instance.iterations_of(run).unwrap();
@@ -140,6 +146,10 @@ impl World {
             (TaskKind::If(_), _) => Decision::Branch { list: 1, outputs: JsonMap::new() },
             (TaskKind::ForEach(_) | TaskKind::EachSequential(_), _) => {
                 Decision::Values { values: ["x", "y", "z"].map(Into::into).to_vec(), limit: self.limit.max(1) }
+            }
+            (TaskKind::Loop(_), _) => {
+                let items = ["x", "y", "z"].map(|value| Item { key: None, value: value.into() }).to_vec();
+                Decision::Items { items, limit: self.limit, transmit: true }
             }
             (TaskKind::Pause(_), _) => Decision::Pause { until: None },
             _ => go(1),

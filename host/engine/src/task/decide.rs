@@ -75,10 +75,6 @@ fn open(task: &Task, rendering: &Rendering<'_>) -> Result<Decision, Error> {
         TaskKind::Pause(kind) => Decision::Pause {
             until: kind.duration.as_ref().map(|wait| rendering.duration(wait).and_then(|wait| rendering.after(wait))).transpose()?,
         },
-        TaskKind::Loop(_) => {
-            return Err(Error::user("flow::unsupported_type", format!("`{}` is not supported yet", task.type_name))
-                .with_help("use io.kestra.plugin.core.flow.ForEach"));
-        }
         _ => go(1),
     })
 }

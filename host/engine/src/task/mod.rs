@@ -9,7 +9,7 @@ pub mod templated;
 
 pub use core_task::{CoreTask, Done, plain};
 pub use decide::{Rendering, decide, unrendered};
-pub use duration::duration;
+pub use duration::{duration, flag, number};
 pub use job::Job;
 
 /// Whether the host does this type itself; by canonical name.

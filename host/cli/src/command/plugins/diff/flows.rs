@@ -10,7 +10,7 @@ use switchyard_registry::{Directory, Registry};
 use super::super::test::Stage;
 use crate::{
     arguments::DiffPlugins,
-    command::validate,
+    command::flow_files,
     failure::Failure,
     host::{Host, registry_options},
 };
@@ -27,7 +27,7 @@ pub fn check(host: &Host, command: &DiffPlugins, old: &str, new: &str) -> Result
     if command.flows.is_empty() {
         return Ok((0, Vec::new()));
     }
-    let files = validate::files(&command.flows)?;
+    let files = flow_files::files(&command.flows)?;
     let (before, after) = (Side::new(host, &command.old, old)?, Side::new(host, &command.new, new)?);
     let mut broken = Vec::new();
     for file in &files {

@@ -1,0 +1,271 @@
+//! Flow triggers: flows that start when executions of other flows have ended. Spec 11.5.
+
+mod window;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+use switchyard_expr::Overlay;
+use switchyard_model::{Execution, ExecutionTrigger, Flow, JsonMap, Label, Node, State, Trigger};
+use switchyard_plugin_api::Error;
+
+use self::window::Window;
+use crate::{
+    call::DEEPEST,
+    condition::{Conditions, has_labels, labels},
+    context,
+    engine::{Engine, Submission},
+    flows::Found,
+    services::Services,
+    task::{plain, unrendered},
+};
+
+const FLOW_TRIGGER: &str = "io.kestra.plugin.core.trigger.Flow";
+
+/// What the triggers with several conditions have seen so far: by flow and trigger, which conditions held when.
+#[derive(Default)]
+pub struct Listeners(Mutex<HashMap<String, BTreeMap<String, Seen>>>);
+
+/// The last execution that a condition held for.
+struct Seen {
+    at: Timestamp,
+    outputs: JsonMap,
+}
+
+/// One thing that must have happened.
+struct Part<'a> {
+    name: String,
+    test: Test<'a>,
+}
+
+enum Test<'a> {
+    /// An entry of `preconditions.flows` or `dependsOn`.
+    Upstream(&'a Node),
+    /// An entry of `preconditions.where`.
+    Filter(&'a Node),
+    /// One condition of a `MultipleCondition`.
+    Condition(&'a Node),
+}
+
+/// Tells every listening flow that an execution has ended.
+pub(crate) async fn heard(engine: &Engine, ended: &Execution) {
+    let shared = engine.shared();
+    for found in shared.flows.listening(FLOW_TRIGGER) {
+        let definition = &found.flow.program.flow;
+        // A flow never triggers itself.
+        if definition.namespace == ended.namespace && definition.id == ended.flow_id {
+            continue;
+        }
+        for trigger in definition.triggers.iter().filter(|trigger| !trigger.disabled && trigger.canonical_type() == FLOW_TRIGGER) {
+            let name = format!("{}.{} {}", definition.namespace, definition.id, trigger.id);
+            match fires(engine, definition, trigger, ended) {
+                Ok(Some(submission)) if submission.depth > DEEPEST => {
+                    tracing::error!(trigger = %name, "not fired: executions have started each other {DEEPEST} deep [flow::too_deep]");
+                }
+                Ok(Some(mut submission)) => {
+                    let Found { flow, revision } = &found;
+                    submission.revision = Some(*revision);
+                    if let Err(refused) = engine.submit(flow.clone(), submission).await {
+                        tracing::error!(trigger = %name, execution = %ended.id, ?refused, "the flow that is triggered was refused");
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(trigger = %name, execution = %ended.id, "{} [{}]", error.message, error.code),
+            }
+        }
+    }
+}
+
+/// The execution to begin, when the trigger fires.
+fn fires(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution) -> Result<Option<Submission>, Error> {
+    let shared = engine.shared();
+    let states = trigger.node.get("states").and_then(Node::as_seq);
+    if states.is_some_and(|states| !states.iter().any(|name| is_state(name, ended.state.current()))) {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    let services = Services::new(shared, &listening.namespace);
+    let of_execution = context::of_execution(ended, &shared.context);
+    // Conditions of this kind see the flow's outputs.
+    let answered = Json::Object(ended.outputs.as_deref().cloned().unwrap_or_default());
+    let mut variables = variables(ended);
+    let seen = Json::Object(variables.clone());
+    let scope = Overlay::on(&of_execution).with("trigger", &seen).with("flowOutputs", &answered).with_host(&services);
+    let conditions = Conditions { expr: &shared.expr, scope: &scope, execution: Some(ended), now };
+    if !conditions.all(&trigger.conditions)? {
+        return Ok(None);
+    }
+    if let Some(when) = &trigger.when
+        && !shared.expr.render_condition(when, &scope).map_err(|error| unrendered(&error))?
+    {
+        return Ok(None);
+    }
+    if let Some((parts, window, reset)) = parts(trigger) {
+        let held: Vec<&Part<'_>> = parts.iter().filter(|part| part.holds(&conditions, ended).unwrap_or(false)).collect();
+        if held.is_empty() {
+            return Ok(None);
+        }
+        let key = format!("{}.{}/{}", listening.namespace, listening.id, trigger.id);
+        let mut all = shared.listeners.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(key).or_default();
+        for part in held {
+            let outputs = ended.outputs.as_deref().cloned().unwrap_or_default();
+            seen.insert(part.name.clone(), Seen { at: now, outputs });
+        }
+        seen.retain(|_, seen| window.contains(seen.at, now));
+        if !parts.iter().all(|part| seen.contains_key(&part.name)) {
+            return Ok(None);
+        }
+        let mut merged = JsonMap::new();
+        for seen in seen.values() {
+            merged.extend(seen.outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        variables.insert("outputs".into(), Json::Object(merged));
+        if reset {
+            seen.clear();
+        }
+    }
+    let context = Json::Object(variables.clone());
+    let scope = Overlay::on(&of_execution).with("trigger", &context).with_host(&services);
+    let inputs = match &trigger.inputs {
+        Some(node) => shared.expr.render_value(&node.to_json(), &scope).map_err(|error| unrendered(&error).at("/inputs"))?,
+        None => Json::Null,
+    };
+    let mut labels: Vec<Label> = trigger.labels.clone();
+    labels.extend(ended.labels.iter().filter(|label| &*label.key == crate::engine::CORRELATION).cloned());
+    Ok(Some(Submission {
+        inputs: inputs.as_object().cloned().unwrap_or_default(),
+        labels,
+        id: Some(crate::core::derived_id(&format!("{}/{}.{}/{}", ended.id, listening.namespace, listening.id, trigger.id), 0)),
+        trigger: Some(ExecutionTrigger {
+            id: trigger.id.clone(),
+            type_name: trigger.type_name.clone(),
+            variables: std::sync::Arc::new(variables),
+            log_file: None,
+        }),
+        depth: ended.metadata.depth + 1,
+        ..Submission::default()
+    }))
+}
+
+/// What expressions of the trigger see as `trigger`.
+fn variables(ended: &Execution) -> Map<String, Json> {
+    let labels = context::labels(&ended.labels);
+    let all = json!({
+        "executionId": ended.id,
+        "namespace": ended.namespace,
+        "flowId": ended.flow_id,
+        "flowRevision": ended.flow_revision,
+        "state": ended.state.current(),
+        "outputs": ended.outputs.as_deref().cloned().unwrap_or_default(),
+        "executionLabels": labels,
+    });
+    all.as_object().cloned().unwrap_or_default()
+}
+
+/// All that must have happened, in which time, and whether counting begins anew afterwards.
+fn parts(trigger: &Trigger) -> Option<(Vec<Part<'_>>, Window, bool)> {
+    let mut parts = Vec::new();
+    let (mut window, mut reset) = (Window::default(), true);
+    if let Some(preconditions) = trigger.node.get("preconditions") {
+        window = Window::read(preconditions.get("timeWindow"));
+        reset = preconditions.get("resetOnSuccess").and_then(Node::as_bool).unwrap_or(true);
+        if let Some(flows) = preconditions.get("flows") {
+            for (place, node) in flows.as_seq().unwrap_or_default().iter().enumerate() {
+                parts.push(Part { name: format!("flow {place}"), test: Test::Upstream(node) });
+            }
+        }
+        if let Some(filters) = preconditions.get("where") {
+            for (place, node) in filters.as_seq().unwrap_or_default().iter().enumerate() {
+                parts.push(Part { name: format!("where {place}"), test: Test::Filter(node) });
+            }
+        }
+    }
+    if let Some(list) = trigger.node.get("dependsOn") {
+        window = Window::read(trigger.node.get("window"));
+        for (place, node) in list.as_seq().unwrap_or_default().iter().enumerate() {
+            parts.push(Part { name: format!("dependsOn {place}"), test: Test::Upstream(node) });
+        }
+    }
+    for condition in &trigger.conditions {
+        let name = condition.get("type").and_then(Node::as_str).unwrap_or_default();
+        if name.ends_with(".MultipleCondition") || name.ends_with(".Multiple") {
+            window = Window::read(Some(condition));
+            for (name, entry) in condition.get("conditions").and_then(Node::as_map).into_iter().flat_map(|map| map.iter()) {
+                parts.push(Part { name: format!("condition {name}"), test: Test::Condition(&entry.value) });
+            }
+        }
+    }
+    (!parts.is_empty()).then_some((parts, window, reset))
+}
+
+impl Part<'_> {
+    fn holds(&self, conditions: &Conditions<'_>, ended: &Execution) -> Result<bool, Error> {
+        match self.test {
+            Test::Condition(node) => conditions.holds(node),
+            Test::Upstream(node) => {
+                let is = |name: &str, value: &str| node.get(name).and_then(Node::as_str).is_none_or(|wanted| wanted == value);
+                let states = node.get("states").and_then(Node::as_seq);
+                let fits = is("namespace", &ended.namespace)
+                    && is("flowId", &ended.flow_id)
+                    && states.is_none_or(|states| states.iter().any(|name| is_state(name, ended.state.current())))
+                    && has_labels(ended, &labels(&node.get("labels").map(Node::to_json).unwrap_or_default()));
+                match node.get("when").and_then(Node::as_str) {
+                    Some(when) if fits => conditions.expr.render_condition(when, conditions.scope).map_err(|error| unrendered(&error)),
+                    _ => Ok(fits),
+                }
+            }
+            Test::Filter(node) => {
+                let one = node.get("operand").and_then(Node::as_str) == Some("OR");
+                let filters = node.get("filters").and_then(Node::as_seq).unwrap_or_default();
+                for filter in filters {
+                    let fits = filtered(filter, conditions, ended)?;
+                    if fits == one {
+                        return Ok(one);
+                    }
+                }
+                Ok(!one)
+            }
+        }
+    }
+}
+
+fn filtered(filter: &Node, conditions: &Conditions<'_>, ended: &Execution) -> Result<bool, Error> {
+    let text = |name: &str| filter.get(name).map(|node| plain(&node.to_json())).unwrap_or_default();
+    let wanted = text("value");
+    let found: Option<String> = match text("field").as_str() {
+        "FLOW_ID" => Some(ended.flow_id.to_string()),
+        "NAMESPACE" => Some(ended.namespace.to_string()),
+        "STATE" => Some(ended.state.current().name().to_owned()),
+        // The value is the expression.
+        _ => Some(conditions.expr.render(&wanted, conditions.scope).map_err(|error| unrendered(&error))?).filter(|text| !text.is_empty()),
+    };
+    let value = found.clone().unwrap_or_default();
+    let listed = || filter.get("values").and_then(Node::as_seq).unwrap_or_default().iter().any(|item| plain(&item.to_json()) == value);
+    Ok(match text("type").as_str() {
+        "EQUAL_TO" => value == wanted,
+        "NOT_EQUAL_TO" => value != wanted,
+        "IN" => listed(),
+        "NOT_IN" => !listed(),
+        "IS_TRUE" => switchyard_model::is_truthy(&value),
+        "IS_FALSE" => !switchyard_model::is_truthy(&value),
+        "IS_NULL" => found.is_none(),
+        "IS_NOT_NULL" => found.is_some(),
+        "STARTS_WITH" => value.starts_with(&wanted),
+        "ENDS_WITH" => value.ends_with(&wanted),
+        "CONTAINS" => value.contains(&wanted),
+        "REGEX" => {
+            let scope = json!({ "value": value, "pattern": wanted });
+            conditions.expr.render_condition("{{ value matches pattern }}", &scope).map_err(|error| unrendered(&error))?
+        }
+        other => return Err(Error::user("flow::invalid_property", format!("the filter type `{other}` is not known"))),
+    })
+}
+
+fn is_state(name: &Node, state: State) -> bool {
+    name.as_str().and_then(State::from_name) == Some(state)
+}
