@@ -46,6 +46,13 @@ pub fn container(id: &str, image: &str, command: &str) -> String {
     format!("{}{}    containerImage: {image}\n", head(id), task(2, WORK, Form::Shell, command).replace(RUNNER, runner))
 }
 
+/// A loop over `count` containers, `width` at a time.
+pub fn containers(id: &str, count: usize, width: usize, image: &str, command: &str) -> String {
+    let runner = "taskRunner: {type: io.kestra.plugin.scripts.runner.docker.Docker, pullPolicy: NEVER}";
+    let body = format!("{}        containerImage: {image}\n", task(6, WORK, Form::Exec, command).replace(RUNNER, runner));
+    looped(id, count, width, &body)
+}
+
 fn looped(id: &str, count: usize, width: usize, body: &str) -> String {
     let values: Vec<String> = (0..count).map(|value| value.to_string()).collect();
     let mut flow = head(id);

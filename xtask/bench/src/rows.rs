@@ -1,6 +1,8 @@
 //! The rows of the table, one file each.
 
 mod docker;
+mod docker_lines;
+mod docker_many;
 mod executions;
 mod growth;
 mod heap;
@@ -33,4 +35,6 @@ pub const ALL: &[Row] = &[
     load::ROW,
     schema::ROW,
     docker::ROW,
+    docker_lines::ROW,
+    docker_many::ROW,
 ];

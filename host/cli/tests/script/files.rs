@@ -14,6 +14,7 @@ everywhere! {
     script_s16_a_uri_in_a_command_is_a_path, docker_script_s16_a_uri_in_a_command_is_a_path: s16;
     script_s20_globs, docker_script_s20_globs: s20;
     script_s21_output_files_have_paths, docker_script_s21_output_files_have_paths: s21;
+    script_s22_namespace_files, docker_script_s22_namespace_files: s22;
     script_extra_odd_names, docker_script_extra_odd_names: odd_names;
     script_extra_ten_thousand_files, docker_script_extra_ten_thousand_files: ten_thousand;
     script_extra_an_output_directory, docker_script_extra_an_output_directory: output_directory;
@@ -95,6 +96,17 @@ fn s21(place: Place) {
     assert_eq!(place.shell(lines).expect("SUCCESS").keys(), ["out.txt"]);
     let done = place.shell(&lines.replace("outputFiles: [out.txt]", "outputFiles: [\"o*.txt\"]"));
     assert!(done.expect("FAILED").has("ERROR", "outputFiles"));
+}
+
+fn s22(place: Place) {
+    let upload = "  - id: up\n    type: io.kestra.plugin.core.namespace.UploadFiles\n    namespace: a.b\n    filesMap: {a.py: theirs, lib/b.py: b, lib/c.md: c}\n";
+    for chosen in ["include: [\"**/*.py\"], exclude: [\"lib/**\"]", "include: [\"*.py\"], exclude: [\"lib/**\"]"] {
+        let lines = format!(
+            "namespaceFiles: {{enabled: true, {chosen}}}\ninputFiles: {{a.py: mine}}\ncommands: [\"find . -type f | sort\", \"cat a.py\"]"
+        );
+        let done = place.flow(&(upload.to_owned() + &place.task("shell.Commands", &lines))).expect("SUCCESS");
+        assert_eq!(done.said(), ["./a.py", "mine"], "{chosen}");
+    }
 }
 
 /// Blanks, line breaks, quotes, letters of all alphabets, several dots: nothing of a name is lost, and equal names stay apart.

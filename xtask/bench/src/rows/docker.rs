@@ -5,7 +5,7 @@ use crate::{
     row::{Budget, Contest, Contestant, Row},
 };
 
-const IMAGE: &str = "busybox:switchyard-test";
+pub const IMAGE: &str = "busybox:switchyard-test";
 
 pub const ROW: Row = Row {
     id: "docker",
