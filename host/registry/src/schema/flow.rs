@@ -28,6 +28,7 @@ fn convert(component: &Component) -> schema::Component {
     }
     let mut schema = component.schema.clone();
     accept_templates(&mut schema);
+    forget_null(&mut schema);
     if let Some(map) = schema.as_object_mut() {
         // The schema's own title is the name of a struct, and editors show it.
         let last = component.type_name.rsplit('.').next().unwrap_or_default();
@@ -77,6 +78,20 @@ fn accept_templates(schema: &mut Value) {
         for branch in schema.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
             accept_templates(branch);
         }
+    }
+}
+
+/// A default of nothing says nothing, and YAML language servers fail to complete a map that has one inside.
+fn forget_null(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if map.get("default") == Some(&Value::Null) {
+                map.shift_remove("default");
+            }
+            map.values_mut().for_each(forget_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_null),
+        _ => {}
     }
 }
 

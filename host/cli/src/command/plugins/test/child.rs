@@ -45,7 +45,8 @@ pub fn main() -> Result<Exit, Failure> {
     let order: Order = serde_json::from_str(&text).map_err(|error| Failure::output(&error.into()))?;
     let mut options = registry_options();
     // What happens here is no reason to keep the plugin away from a host.
-    options.cache_dir = order.directory.with_file_name("cache");
+    options.cache_dir = order.directory.with_file_name(format!("cache-{}", std::process::id()));
+    options.record_dir.clone_from(&options.cache_dir);
     options.directories = vec![Directory::explicit(&order.directory)];
     options.write_status = false;
     let registry = Registry::open(options, Vec::new());
