@@ -79,6 +79,10 @@ pub use runner::{DynTaskRunner, TaskRunner, TypedRunner};
 pub use task::{DynTask, DynamicRun, DynamicState, Plan, PlanContext, PlanFile, Task, TaskOutcome, TaskRequest, TypedTask};
 pub use value::{ByteSize, IsoDuration};
 
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tutorial.md")]
+mod tutorial {}
+
 /// A future that can be stored and sent: what the object-safe traits of this crate return.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 

@@ -6,6 +6,7 @@ mod ci;
 mod compilers;
 mod demo;
 mod dist;
+mod editor;
 mod engine;
 mod failure;
 mod image;

@@ -7,7 +7,7 @@
 use std::{env, path::PathBuf};
 
 use crate::{
-    apt, compilers,
+    apt, compilers, editor,
     engine::Engine,
     failure::{Failure, Result},
     image,
@@ -47,6 +47,8 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut rustcs = Vec::new();
     or_gap("compilers_", compilers::unpack(workspace).map(|found| rustcs = found))?;
     or_gap("tool_", python::install(workspace))?;
+    let mut server = None;
+    or_gap("editor_", editor::server(workspace).map(|found| server = Some(found)))?;
     NEXTEST.program(workspace)?;
 
     step("build everything once", || {
@@ -61,10 +63,16 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         if !filter.is_empty() {
             program = program.args(["--filterset", &filter]);
         }
+        if let Some(server) = &server {
+            program = program.env("SWITCHYARD_YAML_LANGUAGE_SERVER", server);
+        }
         with_systems(program, engine.as_ref(), podman.as_ref(), &rustcs)?.args(arguments).run()
     });
     let documented = step("run the examples in plugin-api's documentation", || {
-        Program::cargo().args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api"]).folder(&workspace.root).run()
+        Program::cargo()
+            .args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api", "--features", "testkit"])
+            .folder(&workspace.root)
+            .run()
     });
     for gap in &gaps {
         let left_out = count(workspace, gap.tests)?;

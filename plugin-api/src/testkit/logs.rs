@@ -134,7 +134,8 @@ async fn while_running(subject: Subject) -> Checked {
 
 async fn flood(subject: Subject) -> Checked {
     const LINE: &[u8] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
-    let bytes = subject.options().flood;
+    // Whole lines: systems that store lines give the last one its end.
+    let bytes = (subject.options().flood / LINE.len() as u64).max(1) * LINE.len() as u64;
     let text = String::from_utf8_lossy(&LINE[..LINE.len() - 1]);
     // What `head` leaves unread makes `yes` end by a signal; only the last command of a pipe counts.
     let script = format!("yes {text} | head -c {bytes}");

@@ -25,10 +25,10 @@ const OFFERS: u64 = 100;
 
 async fn waits(subject: Subject) -> Checked {
     const LINE: &[u8] = b"a line of output\n";
-    const BYTES: u64 = 4 << 20;
+    const BYTES: u64 = 60_000 * LINE.len() as u64;
     let text = String::from_utf8_lossy(&LINE[..LINE.len() - 1]);
     let script = format!("yes '{text}' | head -c {BYTES}");
-    let run = subject.shell(&script)?.sink(Sink::Repeats(LINE.repeat(1024))).room(300_000).start();
+    let run = subject.shell(&script)?.sink(Sink::Repeats(LINE.repeat(1024))).room(200_000).start();
     run.host.until("offer that the host refuses", subject.patience(), |seen| seen.refused > 0).await?;
     // A runner that asks again and again burns a processor for as long as the host is busy.
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -10,3 +10,4 @@ mod docs;
 mod editor;
 mod new;
 mod stranger;
+mod tutorial;
