@@ -692,7 +692,7 @@ impl Actor {
                 let site = Site {
                     shared: Arc::clone(&self.shared),
                     services: Arc::clone(&self.services),
-                    log: self.own_log(run),
+                    log: self.log(run),
                     task: task_ref(document, attempt),
                     value: scope.value(),
                     execution: kind.looks_back.then(|| Arc::new(self.instance.execution().clone())),
@@ -701,8 +701,9 @@ impl Actor {
                     left: self.left_attempt(run),
                 };
                 let job = Job::new(kind, &facts.properties, expr, &scope, || scope.snapshot(), site, timeout)?;
+                // Whatever could not be masked is not started; the log has to know what the properties disclosed.
                 self.services.masker()?;
-                return Ok(Begun::Job(Box::new(job)));
+                return Ok(Begun::Job(Box::new(job.with_log(self.own_log(run)))));
             }
             Work::Templated => return Err(Error::user("task::template", "a task of text cannot be made of text")),
             Work::Plugin { component, task } => (component, task),

@@ -104,13 +104,20 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
     violations.extend(found);
     let namespace = document.root.get("namespace").and_then(Node::as_str).unwrap_or_default().to_owned();
     let around = around(config, &namespace);
-    let defaults::Merged { node, overrides } = around.apply_to(&document.root, &of_flow, registry);
+    let defaults::Merged { node, overrides, unresolved } = around.apply_to(&document.root, &of_flow, registry);
     let (flow, found) = Flow::from_node(&node);
     violations.extend(found);
     // A flow with errors is read as far as it goes, so that everything wrong is told at once.
     let tasks =
         flow.as_ref().map_or_else(|| check_components(&node, &Flow::read(&node), registry), |flow| check_components(&node, flow, registry));
     violations.extend(tasks);
+    for found in unresolved {
+        let message = format!("no entry of `pluginDefaults` has `ref: {}` and fits this type", found.name);
+        let mut violation = Violation::error("defaults::unknown_reference", &Path::Root, found.span, message)
+            .with_help("write the `ref` of an entry in the flow's `pluginDefaults` or the host's switchyard.yaml");
+        violation.path = found.path.into();
+        violations.push(violation);
+    }
     violations.sort();
     let program = flow.filter(|_| !violations.has_errors()).map(|flow| {
         let program = Arc::new(Program::new(Arc::new(flow)));

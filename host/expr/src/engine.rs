@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::cache::Cache;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::eval::{Budget, Render, Sink};
 use crate::limits::Limits;
 use crate::raw;
@@ -70,10 +70,17 @@ impl Engine {
         }
         let template = self.template(source)?;
         let budget = Budget::new(self.limits());
-        self.run(&template, scope, &budget, Mode::Typed, |sink| match sink.into_json() {
+        let typed = self.run(&template, scope, &budget, Mode::Typed, |sink| match sink.into_json() {
             Value::String(text) => Value::String(raw::strip(text)),
             other => other,
-        })
+        });
+        match typed {
+            // What tags print piece by piece was meant as text.
+            Err(error) if error.code() == Code::Type.as_str() && source.contains("{%") => {
+                self.render_template(&template, scope).map(Value::String).map_err(|_| error)
+            }
+            typed => typed,
+        }
     }
 
     /// Renders every string inside a value, keys included; other scalars stay as they are.

@@ -19,6 +19,8 @@ pub const DEFAULTS_PROPERTIES: [&str; 2] = ["pluginDefaults", "taskDefaults"];
 pub struct DefaultEntry {
     /// A type, or the start of one.
     pub type_name: Arc<str>,
+    /// Only for plugins that ask for it by `pluginDefaultsRef`.
+    pub reference: Option<Arc<str>>,
     /// Wins over what the task says.
     pub forced: bool,
     /// Always a map.
@@ -40,6 +42,7 @@ impl DefaultEntry {
         let fields = Fields::new(item);
         Some(Self {
             type_name: fields.text(&["type"])?,
+            reference: fields.text(&["ref"]),
             forced: fields.flag(&["forced"]).unwrap_or(false),
             values: fields.node(&["values"]).filter(|values| values.as_map().is_some())?.clone(),
             span: item.span,

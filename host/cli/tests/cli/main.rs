@@ -11,6 +11,7 @@ mod isolation;
 mod legacy;
 mod plugins;
 mod screen;
+mod services;
 mod signal;
 mod stage;
 mod trust;

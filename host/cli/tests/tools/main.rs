@@ -15,6 +15,7 @@ mod installed;
 mod server;
 mod singer;
 mod sqlmesh;
+mod storage;
 
 use serde_json::Value as Json;
 use support::{Home, Ran};

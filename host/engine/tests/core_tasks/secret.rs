@@ -38,3 +38,13 @@ async fn secrets_of_a_namespace_win_over_those_of_all_5_9() {
     assert_eq!(ran.outputs("check")["failed"], 0, "{:#?}", ran.log);
     assert!(ran.said("missing")[0].contains("SECRET_NO"), "{:#?}", ran.log);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_an_address_is_masked_in_its_errors_2_4() {
+    let ran = Host::default()
+        .run("  - {id: x, type: io.kestra.plugin.core.http.Request, uri: \"http://127.0.0.1:1/?token={{ secret('S', 'elsewhere') }}\"}\n")
+        .await
+        .expect("FAILED");
+    assert!(ran.log.iter().all(|line| !line.contains("hunter2")), "{:#?}", ran.log);
+    assert!(ran.said("x").concat().contains("token=******"), "{:#?}", ran.log);
+}

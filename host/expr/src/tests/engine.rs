@@ -111,3 +111,10 @@ fn the_catalog_describes_everything() {
     names.dedup();
     assert_eq!(names.len(), count, "a name is listed twice");
 }
+
+#[test]
+fn s5_5_a_loop_prints_text_also_where_types_are_kept() {
+    let context = context();
+    assert_eq!(Engine::default().render_typed("{% for i in 1..3 %}{{ i }}{% endfor %}", &context).unwrap(), "123");
+    assert!(Engine::default().render_typed("{{ 1 }}{{ 2 }}", &context).is_err());
+}

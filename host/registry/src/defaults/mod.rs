@@ -52,6 +52,15 @@ pub struct Defaults {
 pub struct Merged {
     pub node: Node,
     pub overrides: Vec<Override>,
+    pub unresolved: Vec<Unresolved>,
+}
+
+/// A `pluginDefaultsRef` that names no entry of its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    pub path: String,
+    pub name: String,
+    pub span: Span,
 }
 
 /// A value that lost against another one.
@@ -76,9 +85,6 @@ impl Defaults {
     pub fn apply_to(&self, tree: &Node, own: &[DefaultEntry], types: &dyn Types) -> Merged {
         let levels = std::iter::once(own).chain(self.namespaces.iter().map(Vec::as_slice)).chain([self.server.as_slice()]);
         let levels: Vec<&[DefaultEntry]> = levels.collect();
-        if levels.iter().all(|level| level.is_empty()) {
-            return Merged { node: tree.clone(), overrides: Vec::new() };
-        }
         Walk::new(&levels, types).run(tree)
     }
 }

@@ -238,6 +238,26 @@ fn values_know_where_they_came_from_ask_39() {
 }
 
 #[test]
+fn named_defaults_are_for_those_who_ask_43() {
+    let flow = |task: &str| {
+        format!(
+            "pluginDefaults:\n  - {{type: a.Task, values: {{x: general, y: general}}}}\n  - {{type: a.Task, ref: big, values: {{x: big}}}}\n  - {{type: b, ref: other, values: {{x: other}}}}\ntasks:\n  - {task}\n"
+        )
+    };
+    assert_eq!(task(&flow("{type: a.Task}"), ""), r#"{"type":"a.Task","x":"general","y":"general"}"#);
+    let asked = task(&flow("{type: a.Task, pluginDefaultsRef: big}"), "[{type: a.Task, values: {z: server}}]");
+    assert_eq!(asked, r#"{"type":"a.Task","pluginDefaultsRef":"big","x":"big","y":"general","z":"server"}"#);
+    for unknown in ["nobody", "other"] {
+        let case = case(&flow(&format!("{{type: a.Task, pluginDefaultsRef: {unknown}}}")), "", "");
+        let found = case.defaults.apply(&case.flow, &Known).unresolved;
+        assert_eq!(found.iter().map(|found| (&*found.path, &*found.name)).collect::<Vec<_>>(), [("tasks[0].pluginDefaultsRef", unknown)]);
+    }
+    let runner = format!("[{{type: {DOCKER}, ref: big, values: {{cpu: 4}}}}]");
+    let asked = task(&format!("tasks:\n  - type: a.Task\n    taskRunner: {{type: {DOCKER}, pluginDefaultsRef: big}}\n"), &runner);
+    assert_eq!(asked, format!(r#"{{"type":"a.Task","taskRunner":{{"type":"{DOCKER}","cpu":4}}}}"#));
+}
+
+#[test]
 fn tasks_made_from_text_ask_42() {
     let case = case("tasks: []", "", "[{type: a.B, values: {x: 1}}]");
     let mut sources = case.sources.clone();

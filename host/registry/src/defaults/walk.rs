@@ -3,11 +3,12 @@
 use switchyard_model::{DefaultEntry, Map, Node, Path, Value, defaults::DEFAULTS_PROPERTIES};
 
 use super::{
-    Merged, Override, Types,
+    Merged, Override, Types, Unresolved,
     entry::{Match, matching},
     merge::{Merge, Winner},
 };
 
+const REFERENCE: &str = "pluginDefaultsRef";
 const RUNNER: &str = "taskRunner";
 /// What `taskRunner` replaced. Whoever writes one side means that side alone.
 const LEGACY_RUNNER: [&str; 2] = ["runner", "docker"];
@@ -16,6 +17,7 @@ pub(super) struct Walk<'a> {
     levels: &'a [&'a [DefaultEntry]],
     types: &'a dyn Types,
     overrides: Vec<Override>,
+    unresolved: Vec<Unresolved>,
 }
 
 /// One of the two passes: defaults that yield, defaults that win.
@@ -26,7 +28,7 @@ struct Pass {
 
 impl<'a> Walk<'a> {
     pub fn new(levels: &'a [&'a [DefaultEntry]], types: &'a dyn Types) -> Self {
-        Self { levels, types, overrides: Vec::new() }
+        Self { levels, types, overrides: Vec::new(), unresolved: Vec::new() }
     }
 
     pub fn run(mut self, tree: &Node) -> Merged {
@@ -34,7 +36,7 @@ impl<'a> Walk<'a> {
         for forced in [false, true] {
             self.visit(Pass { forced }, &mut node, &Path::Root, false, &mut Vec::new());
         }
-        Merged { node, overrides: self.overrides }
+        Merged { node, overrides: self.overrides, unresolved: self.unresolved }
     }
 
     /// `above` are entries that put this node where it is: they would go on for ever if they matched it again.
@@ -57,7 +59,8 @@ impl<'a> Walk<'a> {
         }
         let Some(type_name) = node.get("type").and_then(Node::as_text).cloned() else { return };
         let is_runner = is_runner || self.types.is_runner(&type_name);
-        let mut matches = matching(self.levels, pass.forced, &type_name, self.types);
+        let reference = self.reference(pass, node, &type_name, path, is_runner);
+        let mut matches = matching(self.levels, pass.forced, &type_name, reference.as_deref(), self.types);
         matches.retain(|found| !above.iter().any(|entry| std::ptr::eq(*entry, found.entry)));
         for found in matches {
             let typed = typed_children(node);
@@ -66,6 +69,21 @@ impl<'a> Walk<'a> {
             self.visit_new(pass, node, &typed, path, above);
             above.pop();
         }
+    }
+
+    /// The named entries that a component asks for.
+    fn reference(&mut self, pass: Pass, node: &mut Node, type_name: &str, path: &Path<'_>, is_runner: bool) -> Option<String> {
+        let asked = node.get(REFERENCE)?;
+        let (name, span) = (asked.as_str()?.to_owned(), asked.span);
+        let any = |forced| matching(self.levels, forced, type_name, Some(&name), self.types).iter().any(|found| found.entry.reference.is_some());
+        if !pass.forced && !any(false) && !any(true) {
+            self.unresolved.push(Unresolved { path: path.key(REFERENCE).to_string(), name: name.clone(), span });
+        }
+        // Runners have no property of that name.
+        if is_runner && pass.forced && let Some(map) = node.as_map_mut() {
+            map.remove(REFERENCE);
+        }
+        Some(name)
     }
 
     /// Children that have a type only now were put there, or completed, by a default: they get the defaults of their own type.

@@ -29,7 +29,7 @@ pub use given::{Given, Site};
 
 use crate::{
     actor::Message,
-    attempt::{Cancel, Leftovers, clock},
+    attempt::{Cancel, Leftovers, TaskLog, clock},
     core::{Event, RunIx, TaskEnd},
     task::unrendered,
 };
@@ -108,6 +108,13 @@ impl Job {
         }
         let variables = if task.late.is_empty() { Map::new() } else { snapshot() };
         Ok(Self { task, given: Given { properties: rendered, variables, site }, timeout })
+    }
+
+    /// With another log.
+    #[must_use]
+    pub fn with_log(mut self, log: TaskLog) -> Self {
+        self.given.site.log = log;
+        self
     }
 
     /// Does it, and reports its end. A kill or the timeout drops the work where it is.
