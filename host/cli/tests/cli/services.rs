@@ -61,9 +61,8 @@ fn the_configuration_alone_says_where_tasks_run() {
         "flow.yaml",
         "id: t\nnamespace: company.team\ntasks:\n  - {id: x, type: io.kestra.plugin.scripts.shell.Commands, commands: [echo hi]}\n",
     );
-    let runner = |name: &str, rest: &str| {
-        format!("[{{type: io.kestra.plugin.scripts.shell, values: {{taskRunner: {{type: {name}{rest}}}}}}}]")
-    };
+    let runner =
+        |name: &str, rest: &str| format!("[{{type: io.kestra.plugin.scripts.shell, values: {{taskRunner: {{type: {name}{rest}}}}}}}]");
     let process = runner("io.kestra.plugin.core.runner.Process", "");
     let docker = runner("io.kestra.plugin.scripts.runner.docker.Docker", ", pullPolicy: NEVER");
     home.file("development.yaml", format!("pluginDefaults: {process}\n"));

@@ -75,12 +75,16 @@ impl<'a> Walk<'a> {
     fn reference(&mut self, pass: Pass, node: &mut Node, type_name: &str, path: &Path<'_>, is_runner: bool) -> Option<String> {
         let asked = node.get(REFERENCE)?;
         let (name, span) = (asked.as_str()?.to_owned(), asked.span);
-        let any = |forced| matching(self.levels, forced, type_name, Some(&name), self.types).iter().any(|found| found.entry.reference.is_some());
+        let any =
+            |forced| matching(self.levels, forced, type_name, Some(&name), self.types).iter().any(|found| found.entry.reference.is_some());
         if !pass.forced && !any(false) && !any(true) {
             self.unresolved.push(Unresolved { path: path.key(REFERENCE).to_string(), name: name.clone(), span });
         }
         // Runners have no property of that name.
-        if is_runner && pass.forced && let Some(map) = node.as_map_mut() {
+        if is_runner
+            && pass.forced
+            && let Some(map) = node.as_map_mut()
+        {
             map.remove(REFERENCE);
         }
         Some(name)
