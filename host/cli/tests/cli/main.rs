@@ -1,6 +1,9 @@
 //! The command as people and programs use it: the built binary, with the plugins built beside it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
 
 mod docker;
 mod document;
