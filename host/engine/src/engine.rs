@@ -583,6 +583,11 @@ impl Engine {
 }
 
 impl Shared {
+    /// An execution that runs here.
+    pub fn running(&self, execution: &str) -> Option<Handle> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(execution).cloned()
+    }
+
     /// Gives an event to an execution that runs here; `false` when it does not.
     pub fn tell(&self, execution: &str, event: crate::core::Event) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -43,3 +43,25 @@ async fn purges_take_what_is_over_4_4() {
     assert_eq!(ran.outputs("logs")["count"], 2);
     assert_eq!(ran.outputs("all"), json!({ "executionsCount": 1, "logsCount": 0, "metricsCount": 0, "storagesCount": 1 }));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_resumed_by_a_task_4_4() {
+    let ran = Host::default()
+        .run(
+            r#"  - id: both
+    type: io.kestra.plugin.core.flow.Parallel
+    tasks:
+      - {id: pause, type: io.kestra.plugin.core.flow.Pause}
+      - {id: go, type: io.kestra.core.tasks.executions.Resume, retry: {type: constant, interval: PT0.05S, maxAttempt: 100}}
+  - {id: after, type: io.kestra.plugin.core.log.Log, message: went on}
+"#,
+        )
+        .await
+        .expect("SUCCESS");
+    assert_eq!(ran.said("after"), ["INFO went on"]);
+    let unknown = Host::default()
+        .run("  - {id: x, type: io.kestra.plugin.core.execution.Resume, executionId: nobody}\n")
+        .await
+        .expect("FAILED");
+    assert!(unknown.said("x")[0].contains("execution::not_running"), "{:#?}", unknown.log);
+}

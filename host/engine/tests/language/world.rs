@@ -71,7 +71,7 @@ impl World {
         let root = data.path().to_owned();
         let registry = Registry::open(
             switchyard_registry::Options::new(root.join("cache"), Vec::new()),
-            vec![built_in(), switchyard_plugin_scripts::plugin()],
+            vec![built_in(None), switchyard_plugin_scripts::plugin()],
         );
         let options = Options {
             work_dir: root.join("work"),
@@ -80,6 +80,7 @@ impl World {
             durable: false,
             patience: Duration::from_secs(2),
             slots: 8,
+            keeper: None,
             grace: Duration::from_secs(5),
             config: Arc::default(),
             secrets: Arc::default(),

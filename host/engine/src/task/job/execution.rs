@@ -12,6 +12,7 @@ use switchyard_store::{
 use super::{Given, JobTask, given::failed, log, outputs, task};
 use crate::{
     core::Event,
+    engine::Refused,
     task::{plain, property},
 };
 
@@ -19,6 +20,7 @@ pub const TASKS: &[JobTask] = &[
     task("io.kestra.plugin.core.execution.Count", |given| Box::pin(count(given))).late(&["expression"]),
     task("io.kestra.plugin.core.execution.PurgeExecutions", |given| Box::pin(purge(given))),
     task("io.kestra.plugin.core.execution.Kill", |given| Box::pin(kill(given))),
+    task("io.kestra.plugin.core.execution.Resume", |given| Box::pin(resume(given))),
 ];
 
 pub fn journal_failed(error: &journal::Error) -> Error {
@@ -111,4 +113,16 @@ async fn kill(given: &Given) -> Result<JsonMap, Error> {
         return Ok(JsonMap::new());
     }
     Err(Error::user("execution::not_running", format!("no execution `{id}` runs on this host")).at("/executionId"))
+}
+
+async fn resume(given: &Given) -> Result<JsonMap, Error> {
+    let id = given.text("executionId").filter(|id| !id.is_empty()).unwrap_or_else(|| given.site.task.execution_id.clone());
+    let Some(handle) = given.site.shared.running(&id) else {
+        return Err(Error::user("execution::not_running", format!("no execution `{id}` runs on this host")).at("/executionId"));
+    };
+    match handle.resume(None, given.map("inputs")?).await {
+        Ok(()) => Ok(JsonMap::new()),
+        Err(Refused::Error(error)) => Err(error),
+        Err(Refused::Inputs(violations)) => Err(Error::user("execution::resume_inputs", violations.to_string()).at("/inputs")),
+    }
 }
