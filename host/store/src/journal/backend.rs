@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::{Entry, ExecutionFilter, FlowSource, Record, Result, Summary, Ticket, Write};
 
@@ -28,6 +29,20 @@ pub trait Backend: Send + Sync + 'static {
     fn flush(&self) -> Ticket;
     /// Everything submitted is written, then the database is closed.
     fn close(&self) -> Result<()>;
+
+    /// Several hosts use it at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
+    /// How long a silent host keeps what it runs, where several share the journal.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
+    /// Unfinished executions that no living host runs, some of them at a time, without documents; they belong to this host from now
+    /// on. A journal of one host answers all of them.
+    fn claim(&self) -> Reading<'_, Vec<Summary>> {
+        self.unfinished()
+    }
 
     fn records(&self, execution_id: &str) -> Reading<'_, Vec<Record>>;
     fn execution(&self, id: &str) -> Reading<'_, Option<Summary>>;

@@ -26,6 +26,12 @@ pub enum Error {
     Duplicate { execution: String, seq: u32 },
     #[error("the journal `{}` failed: {source}", path.display())]
     Database { path: PathBuf, source: Arc<rusqlite::Error> },
+    #[error("the address of the journal is not a PostgreSQL URL: {reason}; write it as postgres://user:password@host:5432/database")]
+    Address { reason: String },
+    #[error("the journal {place} failed: {message}")]
+    Server { place: String, message: String, temporary: bool },
+    #[error("another host has taken over what this one ran, because its lease in the journal {place} had run out; this host writes nothing any more")]
+    Fenced { place: String },
     #[error("the journal takes no more writes: {cause}")]
     Stopped { cause: Box<Error> },
     #[error("the journal is closed")]
@@ -45,6 +51,9 @@ impl Error {
             Self::Locked { .. } => "journal::locked",
             Self::Duplicate { .. } => "journal::duplicate",
             Self::Database { .. } => "journal::database",
+            Self::Address { .. } => "journal::address",
+            Self::Server { .. } => "journal::server",
+            Self::Fenced { .. } => "journal::fenced",
             Self::Stopped { .. } => "journal::stopped",
             Self::Closed => "journal::closed",
         }
@@ -52,7 +61,25 @@ impl Error {
 
     /// May succeed when tried again, because only the surroundings are at fault.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Locked { .. })
+        matches!(self, Self::Full { .. } | Self::Locked { .. } | Self::Server { temporary: true, .. })
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres(place: &str, error: &tokio_postgres::Error) -> Self {
+        // The server's words say more than the library's.
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        let (message, temporary) = match error.as_db_error() {
+            // Connections, resources, an operator's stop, a conflict of transactions.
+            Some(server) => {
+                let class = server.code().code().get(..2).unwrap_or_default();
+                (server.message().to_owned(), matches!(class, "08" | "40" | "53" | "55" | "57"))
+            }
+            None => {
+                let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+                (format!("{error}{cause}"), error.is_closed() || io)
+            }
+        };
+        Self::Server { place: place.to_owned(), message, temporary }
     }
 
     pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {

@@ -1,5 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::sqlite::Sqlite;
 use super::{Backend, Committed, Entry, ExecutionFilter, FlowSource, Options, Record, Result, Summary, Ticket, Write};
@@ -22,6 +23,15 @@ impl Journal {
     /// read. Saves the milliseconds of creating a database where other work can be done meanwhile.
     pub fn start(directory: &Path, options: Options) -> Self {
         Self::with(Sqlite::start(directory, options))
+    }
+
+    /// Connects to the PostgreSQL server of a URL (`postgres://user:password@host/database`), makes the tables when needed, and waits
+    /// until it is usable.
+    #[cfg(feature = "postgres")]
+    pub fn connect(url: &str, sharing: super::Sharing, options: Options) -> Result<Self> {
+        let postgres = super::postgres::Postgres::start(url, sharing, options)?;
+        postgres.opened()?;
+        Ok(Self::with(postgres))
     }
 
     /// A journal in another database.
@@ -70,6 +80,25 @@ impl Journal {
     /// Writes what is queued and closes the database. Later writes fail with `journal::closed`.
     pub fn close(&self) -> Result<()> {
         self.backend.as_ref().map_or(Ok(()), |backend| backend.close())
+    }
+
+    /// Several hosts use it at the same time.
+    pub fn is_shared(&self) -> bool {
+        self.backend.as_ref().is_some_and(|backend| backend.is_shared())
+    }
+
+    /// How long a silent host keeps what it runs, where several share the journal.
+    pub fn lease(&self) -> Option<Duration> {
+        self.backend.as_ref()?.lease()
+    }
+
+    /// Unfinished executions that no living host runs, some of them at a time, without documents; they belong to this host from now
+    /// on.
+    pub async fn claim(&self) -> Result<Vec<Summary>> {
+        match &self.backend {
+            Some(backend) => backend.claim().await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Sets or replaces an execution's row.

@@ -11,6 +11,8 @@ mod backend;
 mod error;
 mod handle;
 mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod queue;
 mod sqlite;
 mod ticket;
@@ -23,5 +25,7 @@ pub use backend::{Backend, Reading};
 pub use error::{Error, Result};
 pub use handle::Journal;
 pub use options::{Durability, Options};
+#[cfg(feature = "postgres")]
+pub use postgres::Sharing;
 pub use ticket::{Committed, Ticket};
 pub use write::{Entry, ExecutionFilter, FlowSource, Record, Summary, Write};
