@@ -39,6 +39,13 @@ pub const FOR_PODMAN: &[Need] = &[
     Need { command: "catatonit", package: "catatonit" },
 ];
 
+/// What the tests on PostgreSQL call. Its server's programs are not on the path; these come with it.
+pub const FOR_POSTGRES: &[Need] = &[
+    Need { command: "pg_lsclusters", package: "postgresql" },
+    Need { command: "psql", package: "postgresql" },
+    Need { command: "runuser", package: "util-linux" },
+];
+
 /// Installs the packages of the commands that are missing. A machine without apt is told what to install instead.
 pub fn install(needs: &[Need]) -> Result<()> {
     let mut packages: Vec<&str> = needs.iter().filter(|need| find_program(need.command).is_none()).map(|need| need.package).collect();

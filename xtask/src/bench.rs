@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: builds what is measured and hands over to the bench program.
 
 use crate::{
-    dist,
+    apt, dist,
     engine::Engine,
     failure::Result,
     image,
+    postgres::Postgres,
     program::Program,
     step::{step, warning},
     workspace::Workspace,
@@ -23,6 +24,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         Program::cargo().args(["build", "--release", "--locked"]).args(packages).folder(&workspace.root).run()
     })?;
     let engine = if list { None } else { container_engine(workspace) };
+    let postgres = if list { None } else { postgres() };
     let mut program = Program::new(workspace.target.join("release/switchyard-bench"))
         .arg("--target")
         .arg(&workspace.target)
@@ -33,7 +35,16 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     if let Some(host) = engine.as_ref().and_then(|engine| engine.host.as_deref()) {
         program = program.env("DOCKER_HOST", host);
     }
+    if let Some(postgres) = &postgres {
+        program = program.env("SWITCHYARD_POSTGRES", &postgres.url);
+    }
     program.run()
+}
+
+/// The row about PostgreSQL says itself that it was left out.
+fn postgres() -> Option<Postgres> {
+    let found = apt::install(apt::FOR_POSTGRES).and_then(|()| Postgres::start(true));
+    found.map_err(|failure| warning(&failure.to_string())).ok()
 }
 
 /// The rows about containers say themselves that they were left out.

@@ -12,6 +12,7 @@ mod failure;
 mod image;
 mod lint;
 mod podman;
+mod postgres;
 mod program;
 mod python;
 mod step;

@@ -1,8 +1,7 @@
 //! `cargo xtask test`: every test there is, with everything it needs.
 //!
-//! A test that needs a container engine has `docker_` in its name, one that needs Podman `podman_`, one that needs the other
-//! compilers `compilers_`. Without the
-//! system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
+//! A test that needs a container engine has `docker_` in its name, one that needs Podman `podman_`, one that needs
+//! PostgreSQL `postgres_`, one that needs the other compilers `compilers_`. Without the system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
 
 use std::{env, path::PathBuf};
 
@@ -12,6 +11,7 @@ use crate::{
     failure::{Failure, Result},
     image,
     podman::Podman,
+    postgres::Postgres,
     program::Program,
     python,
     step::{note, step, warning},
@@ -44,6 +44,8 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "podman_",
         apt::install(apt::FOR_PODMAN).and_then(|()| Podman::start(workspace, engines.as_deref()).map(|found| podman = Some(found))),
     )?;
+    let mut postgres = None;
+    or_gap("postgres_", apt::install(apt::FOR_POSTGRES).and_then(|()| Postgres::start(false).map(|found| postgres = Some(found))))?;
     let mut rustcs = Vec::new();
     or_gap("compilers_", compilers::unpack(workspace).map(|found| rustcs = found))?;
     or_gap("tool_", python::install(workspace))?;
@@ -66,7 +68,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         if let Some(server) = &server {
             program = program.env("SWITCHYARD_YAML_LANGUAGE_SERVER", server);
         }
-        with_systems(program, engine.as_ref(), podman.as_ref(), &rustcs)?.args(arguments).run()
+        with_systems(program, engine.as_ref(), podman.as_ref(), postgres.as_ref(), &rustcs)?.args(arguments).run()
     });
     let documented = step("run the examples in plugin-api's documentation", || {
         Program::cargo()
@@ -87,13 +89,22 @@ fn container_engine(workspace: &Workspace) -> Result<Engine> {
     Ok(engine)
 }
 
-fn with_systems(program: Program, engine: Option<&Engine>, podman: Option<&Podman>, rustcs: &[PathBuf]) -> Result<Program> {
+fn with_systems(
+    program: Program,
+    engine: Option<&Engine>,
+    podman: Option<&Podman>,
+    postgres: Option<&Postgres>,
+    rustcs: &[PathBuf],
+) -> Result<Program> {
     let mut program = program;
     if let Some(host) = engine.and_then(|engine| engine.host.as_deref()) {
         program = program.env("DOCKER_HOST", host);
     }
     if let Some(podman) = podman {
         program = program.env("SWITCHYARD_PODMAN", &podman.host);
+    }
+    if let Some(postgres) = postgres {
+        program = program.env("SWITCHYARD_POSTGRES", &postgres.url);
     }
     if !rustcs.is_empty() {
         let list = env::join_paths(rustcs)

@@ -43,6 +43,9 @@ pub struct Globals {
         help_heading = "Global options"
     )]
     pub plugins: Vec<PathBuf>,
+    /// Keep the journal in this PostgreSQL database, which several hosts may share [usual: in the data directory]
+    #[arg(long, value_name = "URL", env = "SWITCHYARD_JOURNAL", hide_env_values = true, global = true, help_heading = "Global options")]
+    pub journal: Option<String>,
     /// Use only plugins that `plugins.lock` in their directory pins
     #[arg(long, global = true, help_heading = "Global options")]
     pub locked: bool,

@@ -38,7 +38,10 @@ impl Host {
     /// With a keeper, local processes outlive the host.
     pub fn open_kept(globals: &Globals, keeper: Option<Keeper>, change: impl FnOnce(&mut Options)) -> Result<Self, Failure> {
         let mut sources = Sources::new();
-        let config = configuration(globals, &mut sources)?;
+        let mut config = configuration(globals, &mut sources)?;
+        if let Some(url) = &globals.journal {
+            config.journal = Some(switchyard_engine::config::Shared::at(url));
+        }
         let mut options = registry_options();
         options.isolation = config.isolation.clone();
         options.policy = config.policy.clone();

@@ -7,11 +7,14 @@ use std::{
 };
 
 mod isolation;
+mod journal;
 mod trust;
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{DefaultEntry, Node, Path as Place, Sources, Violation, Violations, canonical_type, yaml};
 use switchyard_store::storage::{self, Storage};
+
+pub use journal::Shared;
 
 /// The configuration of a host. Every part is optional.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +34,8 @@ pub struct Config {
     /// Expressions see it as `globals`.
     pub globals: Json,
     pub data_dir: Option<PathBuf>,
+    /// URL of a journal that several hosts share; otherwise it is in the data directory.
+    pub journal: Option<Shared>,
     /// A YAML or JSON map of secrets, or `NAME=value` lines.
     pub secrets_file: Option<PathBuf>,
     /// 16 or 32 bytes in Base64; without it nothing can be encrypted that is kept.
@@ -62,7 +67,7 @@ pub struct Namespace {
 }
 
 const TOP: &[&str] =
-    &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "secretsFile", "encryption", "storage"];
+    &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "journal", "secretsFile", "encryption", "storage"];
 const ENCRYPTION: &[&str] = &["secretKey"];
 const STORAGE: &[&str] = &["url", "options"];
 const PLUGINS: &[&str] = &["directories", "configurations", "isolation", "trust"];
@@ -91,6 +96,7 @@ impl Config {
             defaults: defaults(root, &Place::Root, found),
             globals: root.get("variables").map_or(Json::Object(Map::new()), Node::to_json),
             data_dir: root.get("dataDir").and_then(path),
+            journal: root.get("journal").and_then(|node| journal::read(node, &Place::Root.key("journal"), found)),
             secrets_file: root.get("secretsFile").and_then(path),
             ..Self::default()
         };

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -169,7 +169,11 @@ impl Engine {
         };
         let data = data.canonicalize().unwrap_or_else(|_| data.clone());
         let keeping = journal::Options { patience: options.patience, ..journal::Options::default() };
-        let journal = if options.journal { Journal::start(&data, keeping) } else { Journal::off() };
+        let journal = match &options.config.journal {
+            Some(shared) => shared.connect(keeping)?,
+            None if options.journal => Journal::start(&data, keeping),
+            None => Journal::off(),
+        };
         Ok(Self(Arc::new(Shared {
             registry,
             expr: Expressions::default(),
@@ -338,8 +342,16 @@ impl Engine {
     /// [report](Self::recovery).
     pub async fn recover(&self) -> Result<(), Error> {
         let failed = |error: journal::Error| Error::environment(error.code(), error.to_string());
-        let left = self.0.journal.unfinished().await.map_err(failed)?;
-        for summary in left {
+        self.claim().await.map_err(failed)?;
+        if let Some(lease) = self.0.journal.lease() {
+            tokio::spawn(neighbours(Arc::downgrade(&self.0), lease));
+        }
+        Ok(())
+    }
+
+    /// Goes on with executions that no host runs.
+    async fn claim(&self) -> Result<(), journal::Error> {
+        for summary in self.0.journal.claim().await? {
             // One that waits for another may have taken it up already.
             if self.find(&summary.id).is_some() {
                 self.0.recovery.change(|report| report.executions += 1);
@@ -693,6 +705,25 @@ fn unreadable(id: &str, error: &serde_json::Error) -> Error {
         "journal::record",
         format!("the document of the execution `{id}` is damaged: {error}"),
     )
+}
+
+/// Looks, as long as the engine is there, for what hosts leave that share the journal.
+async fn neighbours(shared: Weak<Shared>, lease: Duration) {
+    let mut pulse = tokio::time::interval(lease / 3);
+    pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pulse.tick().await;
+        let Some(engine) = shared.upgrade().map(Engine) else { return };
+        match engine.claim().await {
+            Ok(()) => {}
+            // What runs here runs elsewhere as well from now on.
+            Err(error @ journal::Error::Fenced { .. }) => {
+                tracing::error!(code = error.code(), %error, "this host leaves everything to others");
+                return engine.detach().await;
+            }
+            Err(error) => tracing::warn!(code = error.code(), %error, "executions of other hosts cannot be looked for"),
+        }
+    }
 }
 
 /// A fresh execution id.

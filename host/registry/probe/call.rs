@@ -34,6 +34,14 @@ pub fn options(directory: &Path, cache: &Path) -> Options {
     options
 }
 
+/// Opens every library and prints the errors.
+pub fn open(directory: &Path, cache: &Path) -> ExitCode {
+    for (_, error) in Registry::open(options(directory, cache), Vec::new()).load_all() {
+        println!("{}", serde_json::to_string(&error).unwrap_or_default());
+    }
+    ExitCode::SUCCESS
+}
+
 pub fn main(directory: &Path, cache: &Path, type_name: &str, method: &str, properties: &str) -> ExitCode {
     let Ok(properties) = serde_json::from_str::<Value>(properties) else { return ExitCode::from(2) };
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build() else { return ExitCode::from(2) };

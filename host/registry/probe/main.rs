@@ -4,6 +4,7 @@
 //! registry-probe preflight LIBRARY
 //! registry-probe plugin LIBRARY ID
 //! registry-probe run DIRECTORY CACHE TYPE METHOD PROPERTIES   (METHOD: validate, paths, preview, run, health, plan, task)
+//! registry-probe open DIRECTORY CACHE
 //! registry-probe measure DIRECTORY CACHE
 //! ```
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
             console::install();
             call::main(Path::new(directory), Path::new(cache), type_name, method, properties)
         }
+        ["open", directory, cache] => call::open(Path::new(directory), Path::new(cache)),
         ["measure", directory, cache] => measure::main(Path::new(directory), Path::new(cache)),
         _ => {
             eprintln!("usage: registry-probe preflight LIBRARY | run DIRECTORY CACHE TYPE METHOD PROPERTIES | measure DIRECTORY CACHE");

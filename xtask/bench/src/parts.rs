@@ -1,5 +1,6 @@
 //! Parts of Switchyard by themselves, for rows where the command line around them would hide what is measured.
 
+mod call;
 mod executions;
 mod load;
 mod schema;
@@ -15,6 +16,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     match name.as_str() {
         "preflight" => return load::preflight(rest),
+        "plugin" => return call::plugin(rest),
+        "call" => call::run(rest),
         "executions" => executions::run(rest),
         "load" => load::run(rest),
         "schema" => schema::run(rest),

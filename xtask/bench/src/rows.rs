@@ -6,6 +6,7 @@ mod docker_many;
 mod executions;
 mod growth;
 mod heap;
+mod isolation;
 mod journal;
 mod lines;
 mod load;
@@ -32,7 +33,9 @@ pub const ALL: &[Row] = &[
     journal::ROW,
     growth::ROW,
     executions::ROW,
+    executions::POSTGRES,
     load::ROW,
+    isolation::ROW,
     schema::ROW,
     docker::ROW,
     docker_lines::ROW,

@@ -1,5 +1,10 @@
 //! Plugins in processes of their own, as an administrator configures them and a user meets them.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use crate::stage::{SHELL, Stage};
 
 const RUNNER: &str = "dev.switchyard.test.Misbehave";
@@ -64,4 +69,45 @@ fn a_wrong_configuration_is_explained() {
     for part in ["config::invalid", "in-process, subprocess", "docker: thread"] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
+}
+
+/// Work that runs elsewhere is found again by a fresh process, within the same attempt.
+#[test]
+fn docker_a_container_outlives_the_process_of_its_plugin() {
+    let stage = Stage::with_docker();
+    stage.write("switchyard.yaml", "plugins:\n  isolation:\n    plugins: { docker: subprocess }\n");
+    stage.write(
+        "flow.yaml",
+        format!(
+            "id: flow\nnamespace: tests\ntasks:\n  - id: task\n    type: {SHELL}\n    containerImage: busybox:switchyard-test\n    taskRunner:\n      type: io.kestra.plugin.scripts.runner.docker.Docker\n      pullPolicy: NEVER\n    commands:\n      - echo begin\n      - sleep 3\n      - echo end\n"
+        ),
+    );
+    let mut host = stage.command(["run", "flow.yaml"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut said: Vec<String> = Vec::new();
+    while !said.iter().any(|line| line.ends_with("begin")) {
+        said.push(lines.next().expect("the run ended before its command began"));
+    }
+    let plugin = child_with(host.id(), "__plugin");
+    rustix::process::kill_process(rustix::process::Pid::from_raw(plugin).unwrap(), rustix::process::Signal::KILL).unwrap();
+    said.extend(lines);
+    let output = host.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said:#?}\n{errors}");
+    for text in ["begin", "end"] {
+        assert_eq!(said.iter().filter(|line| line.ends_with(text)).count(), 1, "{text}: {said:#?}");
+    }
+    assert!(said.iter().any(|line| line.contains("looking for the work with a fresh process")), "{said:#?}");
+}
+
+/// The child of a process whose command line has this word.
+fn child_with(parent: u32, word: &str) -> i32 {
+    let children = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let ours = stat.rsplit_once(") ")?.1.split(' ').nth(1)? == parent.to_string();
+        let command = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        (ours && command.contains(word)).then_some(id)
+    });
+    children.last().unwrap()
 }

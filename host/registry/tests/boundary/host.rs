@@ -32,6 +32,10 @@ pub fn misbehave() -> PathBuf {
     built("libswitchyard_plugin_misbehave.so")
 }
 
+pub fn allocating() -> PathBuf {
+    built("../examples/libmimalloc_plugin.so")
+}
+
 pub fn raw() -> PathBuf {
     built("../examples/libraw_plugin.so")
 }
@@ -150,6 +154,15 @@ impl Host {
     /// The rows of one file.
     pub fn rows(&self, registry: &Registry, name: &str) -> Vec<Status> {
         registry.plugins().into_iter().filter(|row| row.file.as_deref() == Some(&*self.file(name))).collect()
+    }
+
+    /// Opens every library in a process of its own; answers the errors of those that failed.
+    pub fn open_all(&self, environment: &[(&str, &str)]) -> Vec<Value> {
+        let mut command = Command::new(PROBE);
+        command.arg("open").arg(self.directory()).arg(&self.cache).envs(environment.iter().copied());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Kills the process (`kill -9`) once its plugin is at work; answers the signal that ended it.

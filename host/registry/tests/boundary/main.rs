@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod allocator;
 mod cache;
 mod compilers;
 mod conflicts;

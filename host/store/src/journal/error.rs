@@ -30,7 +30,9 @@ pub enum Error {
     Address { reason: String },
     #[error("the journal {place} failed: {message}")]
     Server { place: String, message: String, temporary: bool },
-    #[error("another host has taken over what this one ran, because its lease in the journal {place} had run out; this host writes nothing any more")]
+    #[error(
+        "another host has taken over what this one ran, because its lease in the journal {place} had run out; this host writes nothing any more"
+    )]
     Fenced { place: String },
     #[error("the journal takes no more writes: {cause}")]
     Stopped { cause: Box<Error> },

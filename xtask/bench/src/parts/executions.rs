@@ -1,6 +1,6 @@
 use std::{path::Path, sync::Arc, time::Duration, time::Instant};
 
-use switchyard_engine::{Config, Engine, Options, Submission, Unobserved, built_in, load};
+use switchyard_engine::{Config, Engine, Options, Submission, Unobserved, built_in, config::Shared, load};
 use switchyard_model::{Sources, State};
 use switchyard_registry::Registry;
 use switchyard_store::secrets::Secrets;
@@ -25,7 +25,7 @@ tasks:
 "#;
 
 /// `executions COUNT WIDTH JOURNAL FOLDER`: an engine with its data in `FOLDER` runs a flow of two core tasks `COUNT` times, at most
-/// `WIDTH` at a time. Prints the seconds until everything is durable.
+/// `WIDTH` at a time. `JOURNAL` is `on`, `off` or the URL of a PostgreSQL database. Prints the seconds until everything is durable.
 pub fn run(arguments: &[String]) -> Result<()> {
     let [count, width, journal, folder] = arguments else {
         return Err(Error::Usage("executions COUNT WIDTH JOURNAL FOLDER".to_owned()));
@@ -44,7 +44,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         patience: std::time::Duration::from_secs(2),
         slots: 8,
         grace: Duration::from_secs(5),
-        config: Arc::new(Config::default()),
+        config: Arc::new(Config { journal: journal.contains("://").then(|| Shared::at(journal)), ..Config::default() }),
         secrets: Arc::new(Secrets::default()),
     };
     runtime.block_on(async move {

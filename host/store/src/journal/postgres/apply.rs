@@ -65,8 +65,7 @@ impl<'t, 'w> Apply<'t, 'w> {
     pub(super) async fn send(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         let ids: HashSet<&str> = batch.records.iter().map(|record| record.execution_id.as_str()).collect();
-        let unknown: Vec<&str> =
-            ids.into_iter().filter(|id| !self.known.contains(*id) && !batch.summaries.contains_key(id)).collect();
+        let unknown: Vec<&str> = ids.into_iter().filter(|id| !self.known.contains(*id) && !batch.summaries.contains_key(id)).collect();
         if !unknown.is_empty() {
             let sql = "INSERT INTO executions (id, owner) SELECT id, $2 FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING";
             self.run(sql, &[&unknown, &self.host]).await?;
@@ -138,7 +137,8 @@ impl<'t, 'w> Apply<'t, 'w> {
     }
 
     async fn documents(&self, summaries: &HashMap<&str, (&Summary, Option<&Vec<u8>>)>) -> Result<()> {
-        let mut found: Vec<(&str, &[u8])> = summaries.iter().filter_map(|(id, (_, document))| Some((*id, document.as_deref()?.as_slice()))).collect();
+        let mut found: Vec<(&str, &[u8])> =
+            summaries.iter().filter_map(|(id, (_, document))| Some((*id, document.as_deref()?.as_slice()))).collect();
         if found.is_empty() {
             return Ok(());
         }

@@ -69,7 +69,10 @@ impl Lease {
                  ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED)
              RETURNING number, id, namespace, flow_id, state, finished, created, updated";
         let mut rows = transaction.query(sql, &[&self.host, &CLAIM]).await.map_err(failed)?;
-        transaction.execute("DELETE FROM hosts WHERE NOT alive AND expires < clock_timestamp() - interval '7 days'", &[]).await.map_err(failed)?;
+        transaction
+            .execute("DELETE FROM hosts WHERE NOT alive AND expires < clock_timestamp() - interval '7 days'", &[])
+            .await
+            .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         rows.sort_by_key(|row| row.get::<_, i64>(0));
         Ok(rows.iter().map(|row| super::read::summary(row, 1)).collect())

@@ -62,7 +62,8 @@ struct Shared {
     runtime: Mutex<Option<Arc<Runtime>>>,
 }
 
-type Query<T> = Box<dyn for<'c> FnOnce(&'c Client) -> Pin<Box<dyn Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send + 'c>> + Send>;
+type Query<T> =
+    Box<dyn for<'c> FnOnce(&'c Client) -> Pin<Box<dyn Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send + 'c>> + Send>;
 
 impl Postgres {
     /// Returns at once; the writer's thread connects.

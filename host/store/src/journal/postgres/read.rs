@@ -49,7 +49,8 @@ fn borrowed(values: &[Box<dyn ToSql + Sync + Send>]) -> Vec<&(dyn ToSql + Sync)>
 }
 
 pub(super) async fn executions(client: &Client, wanted: &ExecutionFilter) -> Result<Vec<Summary>> {
-    let document = if wanted.with_documents { "(SELECT document FROM documents WHERE documents.id = executions.id)" } else { "NULL::bytea" };
+    let document =
+        if wanted.with_documents { "(SELECT document FROM documents WHERE documents.id = executions.id)" } else { "NULL::bytea" };
     let sql = format!(
         "SELECT id, namespace, flow_id, state, finished, created, updated, {document}
          FROM executions WHERE {FILTER} ORDER BY number DESC LIMIT $6 OFFSET $7"
@@ -134,14 +135,7 @@ fn flow_source(row: &Row) -> FlowSource {
 }
 
 fn key_value(row: &Row) -> Entry {
-    Entry {
-        namespace: row.get(0),
-        key: row.get(1),
-        value: row.get(2),
-        description: row.get(3),
-        expires: row.get(4),
-        updated: row.get(5),
-    }
+    Entry { namespace: row.get(0), key: row.get(1), value: row.get(2), description: row.get(3), expires: row.get(4), updated: row.get(5) }
 }
 
 /// What was written as `u32` comes back as one.

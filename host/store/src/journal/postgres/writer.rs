@@ -225,7 +225,9 @@ fn own_fault(error: &tokio_postgres::Error) -> bool {
     // Class 22 is about data, 23 about constraints. Without a code the value never reached the server.
     match error.code() {
         Some(code) => code.code().starts_with("22") || code.code().starts_with("23"),
-        None => !error.is_closed() && std::error::Error::source(error).is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none()),
+        None => {
+            !error.is_closed() && std::error::Error::source(error).is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none())
+        }
     }
 }
 
