@@ -266,3 +266,41 @@ fn what_waits_for_somebody_waits_through_a_restart() {
     let listed = server.ask(&["executions", "list", "--state", "success"]).expect(0).stdout();
     assert!(listed.contains(&id), "{listed}");
 }
+
+#[test]
+fn a_restart_and_a_replay_run_what_is_needed_8_5() {
+    let home = Home::new(&["scripts"]);
+    let mut server = Server::start(&home);
+    let folder = home.folder.path().display().to_string();
+    let task = |id: &str, command: &str| {
+        format!(
+            "  - id: {id}\n    type: io.kestra.plugin.scripts.shell.Commands\n    taskRunner: {{type: io.kestra.plugin.core.runner.Process}}\n    commands: ['echo {id} >> {folder}/ran; {command}']\n"
+        )
+    };
+    let flow = format!(
+        "id: r\nnamespace: a.b\ntasks:\n{}{}{}",
+        task("first", "true"),
+        task("second", &format!("test -e {folder}/ok")),
+        task("third", "true"),
+    );
+    let id = server.submit(&flow);
+    assert_eq!(server.end(&id)["state"]["current"], "FAILED");
+    home.file("ok", "");
+    let ran = home.folder.path().join("ran");
+    server.ask(&["executions", "restart", &id]).expect(0);
+    let ended = server.end(&id);
+    assert_eq!(ended["state"]["current"], "SUCCESS", "{ended:#}");
+    assert_eq!(lines(&ran), ["first", "second", "second", "third"]);
+    let attempts = |run: usize| ended["taskRunList"][run]["attempts"].as_array().unwrap().len();
+    assert_eq!((attempts(0), attempts(1), attempts(2)), (1, 2, 1));
+    server.ask(&["executions", "restart", &id]).expect(2);
+    // What was restarted is read back like everything else.
+    server.kill();
+    server.again();
+    assert_eq!(server.show(&id), ended);
+    let other = server.ask(&["executions", "replay", &id, "--from", "third"]).expect(0).stdout().trim().to_owned();
+    let replayed = server.end(&other);
+    assert_eq!(replayed["state"]["current"], "SUCCESS", "{replayed:#}");
+    assert_eq!((&replayed["parentId"], &replayed["originalId"]), (&Json::from(&*id), &Json::from(&*id)));
+    assert_eq!(lines(&ran), ["first", "second", "second", "third", "third"]);
+}

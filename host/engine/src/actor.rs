@@ -191,6 +191,9 @@ impl Actor {
 
     /// Runs to the end. `false`: the host goes before that, and another one goes on.
     pub async fn run(&mut self) -> bool {
+        if self.left {
+            self.summarize(false);
+        }
         let state = self.instance.execution().state.current();
         if state.is_created() || state == State::Queued {
             self.enter().await;

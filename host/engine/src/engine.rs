@@ -18,7 +18,7 @@ use switchyard_model::{Execution, ExecutionTrigger, InputType, JsonMap, Label, S
 use switchyard_plugin_api::{Error, PluginSet};
 use switchyard_registry::Registry;
 use switchyard_store::{
-    journal::{self, Journal},
+    journal::{self, Journal, Record, Write},
     logs::Logs,
     secrets::Secrets,
     storage::{self, Source, Storage, StorageUri},
@@ -30,7 +30,7 @@ use crate::{
     actor::{Actor, Message},
     config::SharedConfig,
     context,
-    core::replay,
+    core::{Replayed, again, replay},
     flows::Flows,
     gate::Gates,
     keeper::Keeper,
@@ -375,9 +375,14 @@ impl Engine {
 
     async fn take_up(&self, id: &str) -> Result<Handle, Error> {
         let Left { flow, execution, events, records } = self.left(id).await?;
-        let id = Arc::clone(&execution.id);
-        let logs = self.0.logs.execution(&id).map_err(|error| Error::environment(error.code(), error.to_string()))?;
         let replayed = replay(Arc::clone(&flow.program), execution, events);
+        self.go_on(flow, replayed, records)
+    }
+
+    /// Lets an execution run that the journal has.
+    fn go_on(&self, flow: Arc<Prepared>, replayed: Replayed, records: u32) -> Result<Handle, Error> {
+        let id = Arc::clone(&replayed.instance.execution().id);
+        let logs = self.0.logs.execution(&id).map_err(|error| Error::environment(error.code(), error.to_string()))?;
         let (messages, inbox) = mpsc::unbounded_channel();
         self.0.recovery.change(|report| report.opening += 1);
         let actor = Actor::left(Arc::clone(&self.0), Arc::clone(&flow), replayed, records, logs, messages.clone(), inbox);
@@ -453,6 +458,80 @@ impl Engine {
                 Err(Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`"))
             }
         }
+    }
+
+    /// Runs again what failed in an execution that is over, or what was killed.
+    pub async fn restart(&self, id: &str) -> Result<Handle, Error> {
+        self.over(id).await?;
+        let Left { flow, execution, events, records, .. } = self.left(id).await?;
+        let Some(kept) = again::restart(Arc::clone(&flow.program), execution.clone(), &events) else {
+            return Err(Error::user("execution::nothing_failed", format!("nothing failed in the execution `{id}`"))
+                .with_help("`switchyard executions replay` makes a new execution of it"));
+        };
+        let payload = serde_json::to_vec(&kept.events).unwrap_or_default();
+        let record = Record { execution_id: id.to_owned(), seq: records, kind: "restart".into(), payload };
+        let written = self.0.journal.append(record).await;
+        written.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let mut all: Vec<Option<_>> = events.into_iter().map(Some).collect();
+        let events = kept.events.iter().filter_map(|place| all.get_mut(*place)?.take());
+        let mut replayed = replay(Arc::clone(&flow.program), execution, events);
+        replayed.pending.retain(|effect| !matches!(effect, crate::core::Effect::Start { run } if kept.again.contains(run)));
+        let handle = self.go_on(flow, replayed, records + 1)?;
+        for run in kept.again {
+            let _ = handle.0.messages.send(Message::Event(crate::core::Event::Again { run }));
+        }
+        Ok(handle)
+    }
+
+    /// A new execution with the inputs of one that is over; with what that one did before a task run began.
+    pub async fn replay(&self, id: &str, task_run: Option<&str>) -> Result<Handle, Error> {
+        self.over(id).await?;
+        let Left { flow, execution, events, .. } = self.left(id).await?;
+        let kept = match task_run {
+            None => Vec::new(),
+            Some(wanted) => {
+                let whole = replay(Arc::clone(&flow.program), execution.clone(), events.iter().cloned());
+                let run = whole.instance.execution().task_run_list.iter().position(|run| &*run.id == wanted || &*run.task_id == wanted);
+                run.and_then(|run| again::before(&events, run)).ok_or_else(|| {
+                    Error::user("execution::unknown_task_run", format!("the execution `{id}` has no task run `{wanted}` that began"))
+                        .with_help("`switchyard executions show` lists its task runs")
+                })?
+            }
+        };
+        let mut copy = Execution::new(new_id(), Arc::clone(&execution.namespace), Arc::clone(&execution.flow_id), execution.flow_revision, Timestamp::now());
+        copy.inputs = Arc::clone(&execution.inputs);
+        copy.labels = execution.labels.iter().filter(|label| &*label.key != "system.correlationId").cloned().collect();
+        copy.labels.push(Label::new("system.correlationId", Arc::clone(&copy.id)));
+        copy.trigger = execution.trigger.clone();
+        copy.parent_id = Some(Arc::clone(&execution.id));
+        copy.original_id = Arc::clone(&execution.original_id);
+        let mut all: Vec<Option<_>> = events.into_iter().map(Some).collect();
+        let events: Vec<_> = kept.iter().filter_map(|place| all.get_mut(*place)?.take()).collect();
+        let mut writes = vec![Write::Record(Record {
+            execution_id: copy.id.to_string(),
+            seq: 0,
+            kind: "created".into(),
+            payload: serde_json::to_vec(&serde_json::json!({ "execution": copy, "flow": *flow.text })).unwrap_or_default(),
+        })];
+        for (seq, event) in (1..).zip(&events) {
+            let payload = serde_json::to_vec(event).unwrap_or_default();
+            writes.push(Write::Record(Record { execution_id: copy.id.to_string(), seq, kind: "event".into(), payload }));
+        }
+        let records = u32::try_from(writes.len()).unwrap_or(u32::MAX);
+        let written = self.0.journal.commit(writes).await;
+        written.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let replayed = replay(Arc::clone(&flow.program), copy, events);
+        self.go_on(flow, replayed, records)
+    }
+
+    /// Fails when an execution is unknown or not over.
+    async fn over(&self, id: &str) -> Result<(), Error> {
+        let summary = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        if summary.ok_or_else(|| unknown(id))?.finished && self.find(id).is_none() {
+            return Ok(());
+        }
+        Err(Error::user("execution::not_over", format!("the execution `{id}` is not over"))
+            .with_help("wait for its end, or kill it with `switchyard executions kill`"))
     }
 
     /// An execution that is not over; one that no host runs is taken up.

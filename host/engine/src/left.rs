@@ -54,6 +54,13 @@ impl Left {
                         damaged(format!("record {place} cannot be read: {error}; a newer Switchyard may have written it"))
                     })?)
                 }
+                // A restart: only these events count from now on.
+                "restart" => {
+                    let kept: Vec<usize> = serde_json::from_slice(&record.payload)
+                        .map_err(|error| damaged(format!("record {place} cannot be read: {error}")))?;
+                    let mut all: Vec<Option<(Timestamp, Event)>> = events.into_iter().map(Some).collect();
+                    events = kept.into_iter().filter_map(|place| all.get_mut(place)?.take()).collect();
+                }
                 other => {
                     return Err(damaged(format!(
                         "record {place} is of the unknown kind `{other}`; a newer Switchyard may have written it"

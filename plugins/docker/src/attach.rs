@@ -35,6 +35,15 @@ pub async fn attach(
     context: Context,
 ) -> Result<Attached, Failure> {
     let checkpoint = Checkpoint::read(state);
+    if let Some(Checkpoint { container_id, outcome: Some(outcome), .. }) = checkpoint {
+        // It is over; only the removal may be left to do.
+        if inspect(&engine, &container_id).await?.is_some()
+            && let Err(reason) = remove(engine.clone(), container_id.clone()).await
+        {
+            context.message(Level::Warn, format!("the container {container_id} of an earlier host could not be removed: {reason}"));
+        }
+        return Ok(Attached::Ended { outcome: outcome.detail("containerId", container_id) });
+    }
     let found = candidates(&engine, &request.task.key, checkpoint.as_ref()).await?;
     let resume = request.properties.resume();
     let mut chosen = None;

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use switchyard_plugin_api::Context;
+use switchyard_plugin_api::{Context, Outcome};
 
 use crate::logs::Position;
 
 /// A container, and how much of its output the host has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
     /// The container's id.
@@ -15,6 +15,9 @@ pub struct Checkpoint {
     /// Bytes of output that the host had taken.
     #[serde(flatten)]
     pub position: Position,
+    /// How the work ended. The container is removed before the host has this, and may be all that is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
 }
 
 impl Checkpoint {

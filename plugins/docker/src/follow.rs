@@ -227,7 +227,7 @@ impl Following<'_> {
     }
 
     async fn save(&self) {
-        Checkpoint { container_id: self.container.to_owned(), position: self.taken.position() }.save(self.context).await;
+        Checkpoint { container_id: self.container.to_owned(), position: self.taken.position(), outcome: None }.save(self.context).await;
     }
 
     fn vanished(&self) -> Failure {

@@ -130,6 +130,11 @@ impl Run {
             Err(failure) => Err(failure),
         };
         if properties.delete() {
+            if let Ok(outcome) = &result {
+                // A host that ends between the removal and its note of this outcome would find nothing, and run the work again.
+                let (container_id, position) = (id.clone(), following.taken.position());
+                Checkpoint { container_id, position, outcome: Some(outcome.clone()) }.save(&self.context).await;
+            }
             self.clean(cleanup).await;
         } else {
             cleanup.leave();

@@ -90,6 +90,21 @@ pub enum Executions {
         #[command(flatten)]
         data: DataDir,
     },
+    /// Run again what failed or was killed in an execution that is over
+    Restart {
+        id: String,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Make a new execution of one that is over, with the same inputs
+    Replay {
+        id: String,
+        /// Keep what was done before this task run, or the first one of this task, began
+        #[arg(long, value_name = "ID")]
+        from: Option<String>,
+        #[command(flatten)]
+        data: DataDir,
+    },
     /// Go on with a paused execution
     Resume {
         id: String,

@@ -34,7 +34,7 @@ impl Instance {
             let running = StateHistory::new(State::Created, started).with(State::Running, started).with(part.state, ended);
             let mut attempt = Attempt::new(State::Running, started);
             attempt.state.push(part.state, ended);
-            let id = derived_id(&self.execution.id, number as u64);
+            let id = derived_id(&self.execution.id, self.numbered(number));
             let run = TaskRun {
                 id: Arc::clone(&id),
                 execution_id: Arc::clone(&self.execution.id),

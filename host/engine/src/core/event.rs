@@ -28,6 +28,8 @@ pub enum Event {
     Timer { run: RunIx, kind: TimerKind },
     /// Somebody resumed a paused run; outputs are its `onResume` inputs.
     Resume { run: RunIx, outputs: JsonMap },
+    /// Somebody wants another attempt of a run that was under way when the execution failed or was killed.
+    Again { run: RunIx },
     /// Everything is to end.
     Kill,
     /// The flow's promise of this number is broken.

@@ -64,6 +64,8 @@ pub struct Instance {
     pub(super) scopes: Vec<IterationScope>,
     pub(super) root: Frame,
     pub(super) killing: bool,
+    /// Counts restarts, so that ids are not used again.
+    pub(super) generation: u64,
     /// `execution.Exit` decided the end.
     pub(super) exit: Option<State>,
     /// The state at the end of a kill, when it is not KILLED.
@@ -93,6 +95,7 @@ impl Instance {
             groups: Vec::new(),
             scopes: Vec::new(),
             killing: false,
+            generation: 0,
             exit: None,
             end_as: None,
             violated: false,
@@ -251,6 +254,7 @@ impl Instance {
             Event::Decided { run, decision } => self.decided(run, decision),
             Event::Timer { run, kind } => self.timer(run, kind),
             Event::Resume { run, outputs } => self.resume(run, outputs),
+            Event::Again { run } => self.again(run),
             Event::Kill => self.kill(),
             Event::Violated { sla } => self.violated(sla),
             Event::Deadline { run, at } => {
@@ -290,6 +294,31 @@ impl Instance {
             let attempt = Attempt::new(State::Running, self.now);
             self.execution.task_run_list[run].attempts.push(attempt);
         }
+    }
+
+    /// The number of a run, which differs after a restart.
+    pub(super) fn numbered(&self, number: usize) -> u64 {
+        number as u64 | self.generation << 40
+    }
+
+    /// The attempt that is under way failed; another one begins.
+    fn again(&mut self, run: RunIx) {
+        if self.execution.task_run_list[run].state.current().is_terminal() {
+            return;
+        }
+        if let Some(attempt) = self.execution.task_run_list[run].attempts.last_mut()
+            && !attempt.state.current().is_terminal()
+        {
+            attempt.state.push(State::Failed, self.now);
+        }
+        if self.execution.state.current() != State::Running || self.generation == 0 {
+            self.set_execution(State::Restarted);
+            self.set_execution(State::Running);
+        }
+        // What is spawned from now on is not what was spawned before under the same number.
+        self.generation = self.generation.max(1);
+        self.set(run, State::Restarted);
+        self.effects.push(Effect::Start { run });
     }
 
     fn ended(&mut self, run: RunIx, end: TaskEnd) {
@@ -393,7 +422,7 @@ impl Instance {
         let program = Arc::clone(&self.program);
         let def = program.def(task);
         let parent = owner.run();
-        let id = derived_id(&self.execution.id, number as u64);
+        let id = derived_id(&self.execution.id, self.numbered(number));
         let scope = self.groups[group].scope;
         let (value, iteration, values) = {
             let group = &self.groups[group];

@@ -3,6 +3,7 @@
 //! It has no clock, no I/O and no randomness of its own: times and random numbers arrive inside events. The same events in the same
 //! order always give the same state, which is how an execution is recovered from its journal.
 
+pub mod again;
 mod control;
 mod dynamic;
 mod event;

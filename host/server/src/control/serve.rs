@@ -133,6 +133,14 @@ impl Control {
             }
             Request::Show { id } => self.show(&id).await,
             Request::Kill { id } => engine.kill(&id).await.map(|_| Answer::Done),
+            Request::Restart { id } => {
+                let handle = engine.restart(&id).await?;
+                self.show(handle.id()).await
+            }
+            Request::Replay { id, task_run } => {
+                let handle = engine.replay(&id, task_run.as_deref()).await?;
+                self.show(handle.id()).await
+            }
             Request::Resume { id, inputs } => engine.resume(&id, inputs).await.map(|_| Answer::Done),
             Request::Reload => {
                 // The program around is there as long as this is.

@@ -42,6 +42,8 @@ pub enum Request {
     Kill {
         id: String,
     },
+    Restart { id: String },
+    Replay { id: String, task_run: Option<String> },
     Resume {
         id: String,
         #[serde(default)]

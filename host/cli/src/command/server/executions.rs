@@ -25,12 +25,25 @@ pub fn run(globals: &Globals, command: &Executions) -> Result<Exit, Failure> {
         }
         Executions::Show { id, output, data } => show(&directory(globals, data)?, id, *output),
         Executions::Kill { id, data } => done(&directory(globals, data)?, &Request::Kill { id: id.clone() }),
+        Executions::Restart { id, data } => began(&directory(globals, data)?, &Request::Restart { id: id.clone() }),
+        Executions::Replay { id, from, data } => {
+            began(&directory(globals, data)?, &Request::Replay { id: id.clone(), task_run: from.clone() })
+        }
         Executions::Resume { id, inputs, data } => {
             let pairs = inputs.iter().map(|written| pair(written, "-i", "NAME=VALUE").map(|(name, value)| (name, Json::String(value))));
             let inputs = pairs.collect::<Result<Map<_, _>, _>>()?;
             done(&directory(globals, data)?, &Request::Resume { id: id.clone(), inputs })
         }
     }
+}
+
+/// Prints the id of what goes on.
+fn began(data_dir: &Path, request: &Request) -> Result<Exit, Failure> {
+    match ask(&client(data_dir)?, request)? {
+        Answer::Execution { document } => print(format!("{}\n", document["id"].as_str().unwrap_or_default()).as_bytes())?,
+        _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
+    }
+    Ok(Exit::Success)
 }
 
 fn done(data_dir: &Path, request: &Request) -> Result<Exit, Failure> {

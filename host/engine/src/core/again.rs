@@ -1,0 +1,67 @@
+//! Running an execution again that is over, or a part of it: by leaving out what happened from some moment on.
+
+use jiff::Timestamp;
+use switchyard_model::{Execution, State};
+
+use super::{
+    event::Event,
+    instance::{Instance, RunIx},
+    program::Program,
+};
+use std::sync::Arc;
+
+/// Which of the events of an execution still count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Places of events, in order.
+    pub events: Vec<usize>,
+    /// Runs that get another attempt.
+    pub again: Vec<RunIx>,
+}
+
+/// A restart: everything up to the first failure, or the kill, counts, and so does what ran beside it and passed. `None`: nothing failed.
+pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp, Event)]) -> Option<Kept> {
+    let mut instance = Instance::new(program, execution);
+    for (place, (at, event)) in events.iter().enumerate() {
+        let in_flight: Vec<RunIx> = instance.in_flight().collect();
+        let begun: Vec<RunIx> =
+            in_flight.iter().copied().filter(|run| instance.task_run(*run).state.current().is_running()).collect();
+        instance.apply(*at, event.clone());
+        let ended = |run: RunIx| instance.task_run(run).state.current();
+        let failed = match event {
+            Event::Kill => true,
+            Event::Ended { run, .. } => matches!(ended(*run), State::Failed | State::Killed) && in_flight.contains(run),
+            _ => false,
+        };
+        if !failed {
+            continue;
+        }
+        let shared = |run: &RunIx| instance.program().def(instance.task_of(*run)).working_directory.and(instance.parent_of(*run));
+        if let Some(owner) = in_flight.iter().find_map(shared)
+            && let Some(opened) = events.iter().position(|(_, event)| matches!(event, Event::Decided { run, .. } if *run == owner))
+        {
+            // The directory that its tasks share is gone: all of them run again.
+            return Some(Kept { events: (0..opened).collect(), again: Vec::new() });
+        }
+        let passed = |run: RunIx| {
+            events[place..].iter().any(|(_, event)| {
+                matches!(event, Event::Ended { run: of, end } if *of == run && end.state.is_some_and(State::is_passed) && end.exit.is_none())
+            })
+        };
+        let beside: Vec<RunIx> = in_flight.iter().copied().filter(|run| passed(*run)).collect();
+        let later = (place..events.len()).filter(|later| {
+            matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if beside.contains(run))
+        });
+        let events = (0..place).chain(later).collect();
+        let again = begun.into_iter().filter(|run| !beside.contains(run)).collect();
+        return Some(Kept { events, again });
+    }
+    None
+}
+
+/// A replay: what happened before this run began counts, apart from runs that had not ended then. `None`: it never began.
+pub fn before(events: &[(Timestamp, Event)], run: RunIx) -> Option<Vec<usize>> {
+    let begun = events.iter().position(|(_, event)| matches!(event, Event::Started { run: of } if *of == run))?;
+    let ended = |run: RunIx| events[..begun].iter().any(|(_, event)| matches!(event, Event::Ended { run: of, .. } if *of == run));
+    Some((0..begun).filter(|place| !matches!(events[*place].1, Event::Started { run } if !ended(run))).collect())
+}
