@@ -498,7 +498,13 @@ impl Engine {
                 })?
             }
         };
-        let mut copy = Execution::new(new_id(), Arc::clone(&execution.namespace), Arc::clone(&execution.flow_id), execution.flow_revision, Timestamp::now());
+        let mut copy = Execution::new(
+            new_id(),
+            Arc::clone(&execution.namespace),
+            Arc::clone(&execution.flow_id),
+            execution.flow_revision,
+            Timestamp::now(),
+        );
         copy.inputs = Arc::clone(&execution.inputs);
         copy.labels = execution.labels.iter().filter(|label| &*label.key != "system.correlationId").cloned().collect();
         copy.labels.push(Label::new("system.correlationId", Arc::clone(&copy.id)));

@@ -24,8 +24,7 @@ pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp
     let mut instance = Instance::new(program, execution);
     for (place, (at, event)) in events.iter().enumerate() {
         let in_flight: Vec<RunIx> = instance.in_flight().collect();
-        let begun: Vec<RunIx> =
-            in_flight.iter().copied().filter(|run| instance.task_run(*run).state.current().is_running()).collect();
+        let begun: Vec<RunIx> = in_flight.iter().copied().filter(|run| instance.task_run(*run).state.current().is_running()).collect();
         instance.apply(*at, event.clone());
         let ended = |run: RunIx| instance.task_run(run).state.current();
         let failed = match event {
@@ -49,9 +48,8 @@ pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp
             })
         };
         let beside: Vec<RunIx> = in_flight.iter().copied().filter(|run| passed(*run)).collect();
-        let later = (place..events.len()).filter(|later| {
-            matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if beside.contains(run))
-        });
+        let later = (place..events.len())
+            .filter(|later| matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if beside.contains(run)));
         let events = (0..place).chain(later).collect();
         let again = begun.into_iter().filter(|run| !beside.contains(run)).collect();
         return Some(Kept { events, again });

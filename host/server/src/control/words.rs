@@ -42,8 +42,13 @@ pub enum Request {
     Kill {
         id: String,
     },
-    Restart { id: String },
-    Replay { id: String, task_run: Option<String> },
+    Restart {
+        id: String,
+    },
+    Replay {
+        id: String,
+        task_run: Option<String>,
+    },
     Resume {
         id: String,
         #[serde(default)]
