@@ -80,6 +80,7 @@ impl Follower<'_> {
     /// Log entries come late: they are waited for until a whole interval brings none.
     async fn last_lines(&mut self) -> Result<Option<Cancellation>, Error> {
         let until = Instant::now() + self.properties.wait_for_log_interval.0;
+        let mut all = false;
         loop {
             let before = Instant::now();
             let (more, asked) = self.read_log_or_asked().await?;
@@ -89,8 +90,13 @@ impl Follower<'_> {
             if more {
                 continue;
             }
-            if before >= until {
+            if all {
                 return Ok(None);
+            }
+            if before >= until {
+                all = true;
+                self.log.from_the_beginning();
+                continue;
             }
             tokio::select! {
                 asked = self.context.cancelled() => return Ok(Some(asked)),

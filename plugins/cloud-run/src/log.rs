@@ -55,6 +55,11 @@ impl Log {
         Ok(true)
     }
 
+    /// Entries may come late and out of order: the next question begins at the beginning again, and what is known is left out.
+    pub fn from_the_beginning(&mut self) {
+        self.since = None;
+    }
+
     async fn hand_over(&mut self, entries: Vec<Entry>, context: &Context) {
         let mut chunk: (LogStream, Vec<u8>) = (LogStream::Stdout, Vec::new());
         for entry in entries {

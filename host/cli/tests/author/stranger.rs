@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::support::Home;
+use crate::support::{Home, Running};
 
 const LIBRARY: &str = "libswitchyard_plugin_greeter.so";
 
@@ -68,6 +68,24 @@ impl Stranger {
         self.target.join("release").join(LIBRARY)
     }
 
+    /// Starts the server that the admin runs all the time.
+    fn serve(&self) -> Running {
+        let mut command = self.home.command(&["serve"]);
+        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data"));
+        let mut server = Running::start(command);
+        server.until("serving");
+        server
+    }
+
+    #[track_caller]
+    fn on_server(&self, arguments: &[&str], code: i32) -> String {
+        let mut command = self.home.command(arguments);
+        let output = command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data")).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        said
+    }
+
     fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.crate_dir.join(file);
         let text = fs::read_to_string(&path).unwrap();
@@ -98,11 +116,15 @@ fn stranger_writes_ships_runs_and_changes_a_runner() {
     let report = stranger.expect(&["plugins", "test", library, "--report", "conformance.md"], 0);
     assert!(report.contains("0 failed") && report.contains("example.1.run"), "{report}");
 
-    // Drop, restart (each command is a new host), run.
+    // Drop, restart, run: the server that runs all the time, and commands of which each is a new host.
+    let server = stranger.serve();
     let example = stranger.crate_dir.join("examples/greeter.yaml");
     let example = example.to_str().unwrap();
     assert_eq!(stranger.switchyard(&["validate", example]).0, 2, "the type is not known yet");
     stranger.drop_in();
+    stranger.on_server(&["restart"], 0);
+    let ran = stranger.on_server(&["run", example, "--server"], 0);
+    assert!(ran.contains("Hello from a process that gives way"), "{ran}");
     assert!(stranger.expect(&["plugins", "list"], 0).contains("org.example.runner.Greeter"));
     let ran = stranger.expect(&["run", example], 0);
     assert!(ran.contains("Hello from a process that gives way, niceness 10"), "{ran}");
@@ -140,6 +162,11 @@ fn stranger_writes_ships_runs_and_changes_a_runner() {
     fs::write(example, flow).unwrap();
     let ran = stranger.expect(&["run", example], 0);
     assert!(ran.contains("Good morning"), "{ran}");
+    stranger.on_server(&["restart"], 0);
+    let ran = stranger.on_server(&["run", example, "--server"], 0);
+    assert!(ran.contains("Good morning"), "{ran}");
+    server.signal("TERM");
+    server.end();
     // The other way round: the flow would stop validating.
     let back = stranger.expect(&["plugins", "diff", library, old, "--flows", example], 1);
     assert!(back.contains("1 would stop validating") && back.contains("greeting"), "{back}");

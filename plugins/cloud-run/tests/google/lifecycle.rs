@@ -183,9 +183,10 @@ async fn c13_late_entries_of_both_streams_and_forms_arrive_once() {
         .extend(json!({ "runningCount": 0, "succeededCount": 1 }).as_object().unwrap().clone());
     // After the end, as Cloud Logging does it.
     setup.google.log(&job, &id, "stdout", json!({ "textPayload": "late" }));
+    setup.google.log(&job, &id, "stdout", json!({ "textPayload": "older", "timestamp": "2026-01-01T00:00:00.000000000Z" }));
     assert_eq!(running.await.unwrap().unwrap().exit_code, 0);
     let expected: String = (0..2500).map(|number| format!("line {number}\n")).collect();
-    assert_eq!(setup.host.stdout(), format!("{expected}{{\"a\":1}}\nlate\n"));
+    assert_eq!(setup.host.stdout(), format!("{expected}{{\"a\":1}}\nlate\nolder\n"));
     assert_eq!(setup.host.told.lock().unwrap().stderr, "wrong\n");
 }
 

@@ -190,6 +190,8 @@ impl Google {
             "labels": { "run.googleapis.com/execution_name": id },
         });
         entry.as_object_mut().unwrap().extend(payload.as_object().unwrap().clone());
-        state.entries.entry(id.to_owned()).or_default().push(entry);
+        let all = state.entries.entry(id.to_owned()).or_default();
+        let place = all.partition_point(|known| known["timestamp"].as_str() <= entry["timestamp"].as_str());
+        all.insert(place, entry);
     }
 }
