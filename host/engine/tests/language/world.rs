@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 use switchyard_engine::{Engine, Handle, Notice, Observer, Options, Refused, Submission, built_in, load};
-use switchyard_model::{Execution, JsonMap, Sources, State};
+use switchyard_model::{Execution, Sources, State};
 use switchyard_registry::Registry;
 use tokio::sync::Notify;
 
@@ -78,6 +78,7 @@ impl World {
             data_dir: root,
             journal: true,
             durable: false,
+            keeper: None,
             patience: Duration::from_secs(2),
             slots: 8,
             keeper: None,
@@ -148,11 +149,6 @@ impl Ran {
     pub fn outputs(&self, task: &str) -> Json {
         let run = self.execution.task_run_list.iter().rfind(|run| &*run.task_id == task);
         Json::Object((*run.unwrap_or_else(|| panic!("no run of {task}")).outputs).clone())
-    }
-
-    /// Outputs of the execution.
-    pub fn answer(&self) -> Json {
-        Json::Object(self.execution.outputs.as_deref().cloned().unwrap_or_else(JsonMap::new))
     }
 
     /// `task` or `task[value]` with the state of each run.
