@@ -146,7 +146,7 @@ impl Run {
     /// Copies files in, attaches and starts.
     async fn start(&self, id: &str, blueprint: &Blueprint, with_volume: bool) -> Result<Started, Failure> {
         let docker = &self.engine.docker;
-        let checkpoint = Checkpoint { container_id: id.to_owned(), position: Position::default() };
+        let checkpoint = Checkpoint { container_id: id.to_owned(), position: Position::default(), outcome: None };
         let attached = if self.engine.podman {
             // Podman prepares the container to attach to it: files have to be there before, and what is wrong is told here.
             let ((), prepared) = tokio::join!(checkpoint.save(&self.context), self.prepare(id, with_volume));
