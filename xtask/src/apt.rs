@@ -46,6 +46,9 @@ pub const FOR_POSTGRES: &[Need] = &[
     Need { command: "runuser", package: "util-linux" },
 ];
 
+/// What looks at a cluster.
+pub const FOR_CLUSTERS: &[Need] = &[Need { command: "kubectl", package: "kubernetes-client" }];
+
 /// Installs the packages of the commands that are missing. A machine without apt is told what to install instead.
 pub fn install(needs: &[Need]) -> Result<()> {
     let mut packages: Vec<&str> = needs.iter().filter(|need| find_program(need.command).is_none()).map(|need| need.package).collect();

@@ -39,7 +39,11 @@ const CHORES: &[Chore] = &[
         run: demo::run,
     },
     Chore { name: "dist", about: "build host and plugins in release, fill plugins-dist/", run: dist::run },
-    Chore { name: "test", about: "install what the tests need and run all of them; arguments go to cargo nextest", run: test::run },
+    Chore {
+        name: "test",
+        about: "install what the tests need and run all of them (--kube KUBECONFIG: on a cluster too); arguments go to cargo nextest",
+        run: test::run,
+    },
     Chore { name: "lint", about: "rustfmt, clippy, cargo deny, cargo machete", run: lint::run },
     Chore { name: "bench", about: "measure ours against its peers in turns; [--list] [--rounds N] [ROW...]", run: bench::run },
     Chore { name: "ci", about: "what the build server runs: test, lint, demo --check", run: ci::run },

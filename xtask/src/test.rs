@@ -3,7 +3,10 @@
 //! A test that needs a container engine has `docker_` in its name, one that needs Podman `podman_`, one that needs
 //! PostgreSQL `postgres_`, one that needs the other compilers `compilers_`. Without the system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     apt, compilers, editor,
@@ -26,6 +29,7 @@ struct Gap {
 }
 
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let (kubeconfig, arguments) = kubeconfig(arguments)?;
     let mut gaps = Vec::new();
     let mut or_gap = |tests, result: Result<()>| match result {
         Ok(()) => Ok(()),
@@ -70,6 +74,10 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         }
         with_systems(program, engine.as_ref(), podman.as_ref(), postgres.as_ref(), &rustcs)?.args(arguments).run()
     });
+    let clustered = match &kubeconfig {
+        Some(kubeconfig) => step("run the tests of the cluster", || clustered(workspace, kubeconfig)),
+        None => Ok(()),
+    };
     let documented = step("run the examples in plugin-api's documentation", || {
         Program::cargo()
             .args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api", "--features", "testkit"])
@@ -80,7 +88,26 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         let left_out = count(workspace, gap.tests)?;
         warning(&format!("LEFT OUT: {left_out} tests with `{}` in their name: {} [{}]", gap.tests, gap.reason, gap.reason.code()));
     }
-    result.and(documented)
+    if kubeconfig.is_none() {
+        warning("LEFT OUT: the tests with `cluster_` in their name: they need a cluster, `cargo xtask test --kube KUBECONFIG`");
+    }
+    result.and(clustered).and(documented)
+}
+
+/// The value of `--kube`, and the other arguments.
+fn kubeconfig(arguments: &[String]) -> Result<(Option<PathBuf>, Vec<String>)> {
+    let Some(at) = arguments.iter().position(|argument| argument == "--kube") else { return Ok((None, arguments.to_vec())) };
+    let file = arguments.get(at + 1).ok_or_else(|| Failure::new("xtask::usage", "--kube needs the path of a kubeconfig"))?;
+    let file = Path::new(file).canonicalize().map_err(|error| Failure::new("xtask::usage", format!("--kube {file}: {error}")))?;
+    Ok((Some(file), [&arguments[..at], &arguments[at + 2..]].concat()))
+}
+
+/// On a cluster of the caller's choice, in namespaces of their own.
+fn clustered(workspace: &Workspace, kubeconfig: &Path) -> Result<()> {
+    apt::install(apt::FOR_CLUSTERS)?;
+    let only = ["--run-ignored", "ignored-only", "--filterset", "test(/(^|::)cluster_/)", "--test-threads", "4"];
+    let program = NEXTEST.program(workspace)?.args(["run", "--locked", "--package", "switchyard-plugin-kubernetes"]).args(only);
+    program.env("KUBECONFIG", kubeconfig).run()
 }
 
 fn container_engine(workspace: &Workspace) -> Result<Engine> {

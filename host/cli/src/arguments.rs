@@ -68,6 +68,7 @@ pub enum Command {
     /// The components that flows can use, and the files they come from
     #[command(subcommand)]
     Plugins(Plugins),
+    Doctor(Doctor),
     Schema(Schema),
     Expr(Expr),
     Completions(Completions),
@@ -329,6 +330,29 @@ pub struct PluginDocs {
     /// Only what plugins bring, without the host's own tasks and triggers
     #[arg(long)]
     pub plugins_only: bool,
+}
+
+/// Ask each task runner whether it could run something now
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard doctor                         every runner, with the defaults of the configuration
+  switchyard doctor etl.yaml                the runners of a flow, as its tasks have them
+
+Exit code 0 when all of them could, else 1.")]
+pub struct Doctor {
+    /// A flow whose runners are asked, with their properties; without it all runners are
+    #[arg(value_name = "FLOW")]
+    pub flow: Option<PathBuf>,
+    /// An input of the flow
+    #[arg(short, long = "input", value_name = "NAME=VALUE", requires = "flow")]
+    pub inputs: Vec<String>,
+    /// The namespace whose defaults count
+    #[arg(long, value_name = "NAME", default_value = "doctor", conflicts_with = "flow")]
+    pub namespace: String,
+    /// How answers are printed
+    #[arg(short, long, default_value = "text")]
+    pub format: Format,
 }
 
 /// Print the JSON Schema of flows, made of all loaded components

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 use switchyard_expr::Overlay;
 use switchyard_model::{State, StateHistory, TaskRun};
-use switchyard_plugin_api::{Error, Preview};
+use switchyard_plugin_api::{Error, Health, Preview};
 use switchyard_store::masking::Masker;
 
 use crate::{
@@ -31,11 +31,29 @@ pub struct TaskPreview {
     pub runner_properties: Json,
     /// The object that would be created; the error says what cannot be known before the run.
     pub preview: Option<Result<Preview, Error>>,
+    /// Whether the runner could run something with these properties, when that was asked.
+    pub health: Option<Result<Health, Error>>,
+}
+
+/// What a runner is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Preview,
+    Health,
 }
 
 impl Engine {
     /// Previews every task that a runner would run. Nothing is started, stored or pulled.
     pub async fn preview(&self, flow: &Prepared, submission: Submission) -> Result<Vec<TaskPreview>, Refused> {
+        self.ask(flow, submission, Question::Preview).await
+    }
+
+    /// Asks the runner of every task whether it could run something now.
+    pub async fn examine(&self, flow: &Prepared, submission: Submission) -> Result<Vec<TaskPreview>, Refused> {
+        self.ask(flow, submission, Question::Health).await
+    }
+
+    async fn ask(&self, flow: &Prepared, submission: Submission, question: Question) -> Result<Vec<TaskPreview>, Refused> {
         let shared = self.shared();
         let now = Timestamp::now();
         let execution = self.execution(flow, submission, now).await?;
@@ -55,6 +73,7 @@ impl Engine {
                 runner_type: None,
                 runner_properties: Json::Null,
                 preview: None,
+                health: None,
             };
             match &facts.work {
                 Work::Plugin { component, task: plugin } => {
@@ -81,8 +100,12 @@ impl Engine {
                         Ok(prepared) => {
                             row.runner_type = Some(prepared.runner_type);
                             row.runner_properties = prepared.request.properties.clone();
-                            row.preview = Some(prepared.runner.preview(prepared.request).await);
+                            match question {
+                                Question::Preview => row.preview = Some(prepared.runner.preview(prepared.request).await),
+                                Question::Health => row.health = Some(prepared.runner.health(prepared.request.properties).await),
+                            }
                         }
+                        Err(error) if question == Question::Health => row.health = Some(Err(error)),
                         Err(error) => row.preview = Some(Err(error)),
                     }
                 }

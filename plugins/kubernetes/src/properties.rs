@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use switchyard_plugin_api::prelude::*;
+use switchyard_plugin_api::{prelude::*, schemars::Schema};
 
 use crate::scalar::{Count, Flag, PullPolicy, Text, Texts};
 
 /// Runs the task as a pod of a Kubernetes cluster.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = former_properties)]
 pub struct Properties {
     /// How to reach the cluster. Without it: `KUBECONFIG`, `~/.kube/config`, then the service account of the pod the host runs in.
     pub config: Option<Config>,
@@ -81,6 +82,7 @@ pub struct Properties {
 /// How to reach a cluster. With any field of it set, nothing is taken from the surroundings unless `inheritClusterConfig` says so.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = former_config)]
 pub struct Config {
     /// Address of the API server. Default `https://kubernetes.default.svc`.
     pub master_url: Option<String>,
@@ -172,6 +174,7 @@ pub enum KubeconfigSource {
 /// Guaranteed and greatest use of resources.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = former_resources)]
 pub struct Resources {
     /// What the container is guaranteed: `cpu`, `memory`, or any other resource by name.
     #[serde(alias = "requests")]
@@ -246,6 +249,32 @@ impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("registry", &self.registry).field("username", &self.username).finish_non_exhaustive()
     }
+}
+
+/// Other names of properties are part of the schema: what reads them is not the only one that checks them.
+fn also(schema: &mut Schema, names: &[(&str, &str)]) {
+    let Some(Value::Object(properties)) = schema.as_object_mut().and_then(|s| s.get_mut("properties")) else { return };
+    for (former, name) in names {
+        let Some(mut property) = properties.get(*name).cloned() else { continue };
+        if let Some(property) = property.as_object_mut() {
+            property.insert("deprecated".to_owned(), true.into());
+            property.insert("description".to_owned(), format!("Another name of `{name}`.").into());
+        }
+        properties.insert((*former).to_owned(), property);
+    }
+}
+
+fn former_properties(schema: &mut Schema) {
+    also(schema, &[("waitForLogInterval", "waitForLogs"), ("fileSidecarSpec", "fileSideCarSpec")]);
+}
+
+fn former_config(schema: &mut Schema) {
+    let names = [("caCert", "caCertData"), ("clientCert", "clientCertData"), ("clientKey", "clientKeyData"), ("oAuthToken", "oauthToken")];
+    also(schema, &names);
+}
+
+fn former_resources(schema: &mut Schema) {
+    also(schema, &[("requests", "request"), ("limits", "limit")]);
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -53,6 +53,12 @@ pub fn containers(id: &str, count: usize, width: usize, image: &str, command: &s
     looped(id, count, width, &body)
 }
 
+/// One task on the Kubernetes runner.
+pub fn pod(id: &str, image: &str, command: &str) -> String {
+    let runner = "taskRunner: {type: io.kestra.plugin.kubernetes.runner.Kubernetes}";
+    format!("{}{}    containerImage: {image}\n", head(id), task(2, WORK, Form::Shell, command).replace(RUNNER, runner))
+}
+
 fn looped(id: &str, count: usize, width: usize, body: &str) -> String {
     let values: Vec<String> = (0..count).map(|value| value.to_string()).collect();
     let mut flow = head(id);

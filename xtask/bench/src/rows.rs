@@ -8,6 +8,7 @@ mod growth;
 mod heap;
 mod isolation;
 mod journal;
+mod kubernetes;
 mod lines;
 mod load;
 mod orchestrators;
@@ -40,4 +41,5 @@ pub const ALL: &[Row] = &[
     docker::ROW,
     docker_lines::ROW,
     docker_many::ROW,
+    kubernetes::ROW,
 ];

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod completions;
+mod doctor;
 mod dry_run;
 mod explain;
 mod expr;
@@ -27,6 +28,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Plugins(command) => plugins::run(globals, command),
         Command::Schema(command) => schema::run(globals, command),
         Command::Expr(command) => expr::run(globals, command),
+        Command::Doctor(command) => doctor::run(globals, command),
         Command::Completions(command) => completions::run(command),
         Command::Run(command) => run::run(globals, command),
         Command::Conformance => plugins::conformance(),

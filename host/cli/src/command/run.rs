@@ -41,7 +41,7 @@ pub fn run(globals: &Globals, command: &Run) -> Result<Exit, Failure> {
         return Err(host.failure(loaded.violations));
     }
     show_doubts(&loaded, &host, globals);
-    let submission = submission(command, &loaded)?;
+    let submission = submission(&command.inputs, &command.labels, &loaded)?;
     if command.server {
         return super::server::submit(globals, command, &loaded, submission, &host);
     }
@@ -72,18 +72,7 @@ async fn execute(
     let progress = Arc::new(Progress::new(globals, command.no_logs, json));
     let kept = command.data_dir.as_deref().or(host.config.data_dir.as_deref());
     let scratch = Scratch::new(kept);
-    let options = Options {
-        data_dir: scratch.data_dir().to_owned(),
-        work_dir: scratch.work_dir().to_owned(),
-        journal: kept.is_some(),
-        durable: false,
-        keeper: None,
-        patience: Duration::from_secs(2),
-        slots: command.slots.map_or_else(slots, usize::from),
-        grace: GRACE,
-        config: Arc::clone(&host.config),
-        secrets: Arc::new(secrets(host.config.secrets_file.as_deref())?),
-    };
+    let options = options(host, &scratch, kept.is_some(), command.slots)?;
     let engine =
         Engine::start(options, host.registry.clone(), Arc::clone(&progress) as Arc<dyn Observer>).map_err(|error| failed(&error))?;
     for written in &command.namespace_files {
@@ -226,6 +215,22 @@ async fn resume(engine: &Engine, line: &str) -> String {
     answer
 }
 
+/// The engine of a command that runs or asks in this process.
+pub(super) fn options(host: &Host, scratch: &Scratch, journal: bool, limit: Option<u16>) -> Result<Options, Failure> {
+    Ok(Options {
+        data_dir: scratch.data_dir().to_owned(),
+        work_dir: scratch.work_dir().to_owned(),
+        journal,
+        durable: false,
+        keeper: None,
+        patience: Duration::from_secs(2),
+        slots: limit.map_or_else(slots, usize::from),
+        grace: GRACE,
+        config: Arc::clone(&host.config),
+        secrets: Arc::new(secrets(host.config.secrets_file.as_deref())?),
+    })
+}
+
 pub(super) fn slots() -> usize {
     std::thread::available_parallelism().map_or(SLOTS_PER_PROCESSOR, |processors| processors.get() * SLOTS_PER_PROCESSOR)
 }
@@ -239,10 +244,10 @@ fn show_doubts(loaded: &Loaded, host: &Host, globals: &Globals) {
 }
 
 /// What the command line gives to the flow. A value is a text; `@path` names a file, which a FILE input gets as it is.
-fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
+pub(super) fn submission(written_inputs: &[String], labels: &[String], loaded: &Loaded) -> Result<Submission, Failure> {
     let declared = loaded.flow().map(|flow| flow.inputs.as_slice()).unwrap_or_default();
     let (mut inputs, mut files) = (JsonMap::new(), BTreeMap::new());
-    for written in &command.inputs {
+    for written in written_inputs {
         let (name, value) = pair(written, "-i", "NAME=VALUE")?;
         let known = declared.iter().find(|input| *input.id == *name);
         match value.strip_prefix('@') {
@@ -261,7 +266,7 @@ fn submission(command: &Run, loaded: &Loaded) -> Result<Submission, Failure> {
     if let Some(name) = inputs.keys().find(|name| !declared.iter().any(|input| *input.id == **name)) {
         return Err(unknown_input(name, declared));
     }
-    let labels = command.labels.iter().map(|written| pair(written, "-l", "KEY=VALUE").map(|(key, value)| Label::new(key, value)));
+    let labels = labels.iter().map(|written| pair(written, "-l", "KEY=VALUE").map(|(key, value)| Label::new(key, value)));
     Ok(Submission { inputs, files, labels: labels.collect::<Result<_, _>>()?, ..Submission::default() })
 }
 
@@ -297,7 +302,7 @@ pub(super) fn secrets(file: Option<&Path>) -> Result<Secrets, Failure> {
     Ok(secrets)
 }
 
-fn refusal(refused: Refused, host: &Host) -> Failure {
+pub(super) fn refusal(refused: Refused, host: &Host) -> Failure {
     match refused {
         Refused::Inputs(violations) => Failure::findings(violations, host.sources.clone()),
         Refused::Error(error) => failed(&error),

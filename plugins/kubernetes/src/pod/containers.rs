@@ -66,10 +66,13 @@ impl Containers {
         let user = user_of(theirs, &main);
         let file_container = |name: &str, command: String, image: &str| {
             let own = properties.file_sidecar.as_ref().and_then(|s| s.default_spec.clone()).map(Value::Object);
-            let mut container = own.or_else(|| defaults.clone()).unwrap_or_else(|| json!({}));
-            let mut base = file_defaults(properties, user);
-            merge(&mut base, &container, "");
-            container = base;
+            let mut container = file_defaults(user);
+            if let Some(defaults) = own.as_ref().or(defaults.as_ref()) {
+                merge(&mut container, defaults, "");
+            }
+            if let Some(resources) = properties.file_sidecar.as_ref().and_then(|s| s.resources.as_ref()).and_then(resources) {
+                merge(&mut container, &json!({ "resources": resources }), "");
+            }
             if let Some(spec) = &properties.file_side_car_spec {
                 merge(&mut container, &Value::Object(spec.clone()), "");
             }
@@ -186,8 +189,7 @@ fn user_of(spec: &Map<String, Value>, main: &Value) -> Option<i64> {
 
 /// The file containers run as the task's user, so that both may read what the other wrote. As another user than root they need no rights at all,
 /// and namespaces that ask for that admit them.
-fn file_defaults(properties: &Properties, user: Option<i64>) -> Value {
-    let given = properties.file_sidecar.as_ref().and_then(|s| s.resources.as_ref()).and_then(resources);
+fn file_defaults(user: Option<i64>) -> Value {
     let context = match user {
         Some(uid) => json!({
             "runAsUser": uid,
@@ -201,7 +203,7 @@ fn file_defaults(properties: &Properties, user: Option<i64>) -> Value {
     };
     json!({
         "imagePullPolicy": "IfNotPresent",
-        "resources": given.unwrap_or_else(|| json!({ "requests": { "cpu": "10m", "memory": "16Mi" } })),
+        "resources": { "requests": { "cpu": "10m", "memory": "16Mi" } },
         "securityContext": context,
     })
 }

@@ -1,13 +1,13 @@
 //! Fields that no pod has: found by reading the pod as the API does and looking for what got lost.
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Failure;
 
 /// Refuses a document with a field that `T` does not have, or with a value of the wrong kind.
 pub fn check<T: Serialize + DeserializeOwned>(document: &Value) -> Result<(), Failure> {
-    let typed: T = T::deserialize(document).map_err(|e| Failure::InvalidField { reason: wrong_kind(document, &e.to_string()) })?;
+    let typed: T = T::deserialize(document).map_err(|e| Failure::InvalidField { reason: e.to_string() })?;
     let kept = serde_json::to_value(&typed).map_err(|e| Failure::InvalidField { reason: e.to_string() })?;
     compare(document, &kept, &mut String::new())
 }
@@ -25,7 +25,7 @@ fn compare(written: &Value, kept: &Value, path: &mut String) -> Result<(), Failu
                     Some(kept) => compare(value, kept, path)?,
                     // Empty things may be left out.
                     None if is_empty(value) && !is_name_of_nothing(name) => {}
-                    None => return Err(Failure::UnknownField { path: path.clone(), did_you_mean: similar(name, path, written) }),
+                    None => return Err(Failure::UnknownField { path: path.clone(), did_you_mean: similar(name) }),
                 }
                 path.truncate(length);
             }
@@ -54,12 +54,6 @@ fn is_empty(value: &Value) -> bool {
 /// A name that is certainly no field, so that even an empty value is a mistake.
 fn is_name_of_nothing(name: &str) -> bool {
     !name.chars().next().is_some_and(|c| c.is_ascii_lowercase()) || name.contains(|c: char| !c.is_ascii_alphanumeric())
-}
-
-/// Says where, when the decoder only says what.
-fn wrong_kind(document: &Value, reason: &str) -> String {
-    let _ = document;
-    reason.to_owned()
 }
 
 /// Fields that people write most often, to suggest one of them.
@@ -144,10 +138,9 @@ const KNOWN: &[&str] = &[
     "workingDir",
 ];
 
-fn similar(name: &str, _path: &str, siblings: &Map<String, Value>) -> Option<String> {
+fn similar(name: &str) -> Option<String> {
     KNOWN
         .iter()
-        .filter(|known| !siblings.contains_key(**known))
         .map(|known| (distance(name, known), known))
         .filter(|(distance, known)| *distance <= known.len() / 3)
         .min_by_key(|(distance, _)| *distance)

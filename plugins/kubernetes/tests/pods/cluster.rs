@@ -109,11 +109,6 @@ impl Wire {
         Self { port, task, cut }
     }
 
-    /// Breaks every connection.
-    pub fn cut(&self) {
-        self.cut.send_modify(|n| *n += 1);
-    }
-
     /// Breaks every connection again and again.
     pub fn cut_every(&self, interval: Duration) -> JoinHandle<()> {
         let cut = self.cut.clone();

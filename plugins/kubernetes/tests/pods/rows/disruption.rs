@@ -10,6 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k20_a_pod_that_is_deleted_from_outside_fails_at_once() {
     let namespace = Namespace::new();
     let setup = namespace.setup("trap '' TERM; echo up; while true; do sleep 1; done", none());
@@ -25,6 +26,7 @@ async fn cluster_k20_a_pod_that_is_deleted_from_outside_fails_at_once() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k21_an_eviction_is_the_clusters_doing() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo up; sleep 1000", none());
@@ -43,6 +45,7 @@ async fn cluster_k21_an_eviction_is_the_clusters_doing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k21_a_full_volume_evicts_with_its_reason() {
     let namespace = Namespace::new();
     let setup = namespace.setup(
@@ -56,6 +59,7 @@ async fn cluster_k21_a_full_volume_evicts_with_its_reason() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_an_api_server_that_goes_away_for_a_while_is_waited_for() {
     let namespace = Namespace::new();
     let wire = Wire::new().await;

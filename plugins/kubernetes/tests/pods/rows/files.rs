@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{cluster::Namespace, setup::none};
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k2_files_go_in_and_come_back() {
     let namespace = Namespace::new();
     let mut both = namespace.setup("pwd; cat in.txt; ls -A; echo made > out.txt; echo two > $OUTPUT_DIR/two", none()).outputs(&["*.txt"]);
@@ -30,6 +31,7 @@ async fn cluster_k2_files_go_in_and_come_back() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k3_any_tree_is_the_same_there_and_back() {
     let namespace = Namespace::new();
     let mut setup = namespace.setup("cp -a src back; find src -type f | grep -c .", none());
@@ -61,6 +63,7 @@ async fn cluster_k3_any_tree_is_the_same_there_and_back() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k28_a_command_that_is_not_root_can_use_the_files() {
     let namespace = Namespace::new();
     let security = json!({ "runAsUser": 1000, "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } });
@@ -83,6 +86,7 @@ async fn cluster_k28_a_command_that_is_not_root_can_use_the_files() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k2_a_volume_on_disk() {
     let namespace = Namespace::new();
     let setup =

@@ -8,6 +8,7 @@ use switchyard_plugin_api::{CancelReason, FailureReason, Phase};
 use crate::{cluster::Namespace, setup::none};
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k1_echo_is_one_container_and_leaves_nothing() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo hello; pwd; ls -d $WORKING_DIR", json!({ "labels": { "team": "a b" } }));
@@ -24,6 +25,7 @@ async fn cluster_k1_echo_is_one_container_and_leaves_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k4_a_failed_command_reports_its_code_and_keeps_its_files() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo kept > out.txt; exit 7", none()).outputs(&["out.txt"]);
@@ -34,6 +36,7 @@ async fn cluster_k4_a_failed_command_reports_its_code_and_keeps_its_files() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k5_sidecars_decide_nothing() {
     let namespace = Namespace::new();
     let sidecar = |name: &str, command: &str| json!({ "name": name, "image": "busybox", "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", command] });
@@ -45,6 +48,7 @@ async fn cluster_k5_sidecars_decide_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k6_out_of_memory_has_its_name() {
     let namespace = Namespace::new();
     let properties = json!({ "resources": { "limit": { "memory": "24Mi" } } });
@@ -55,6 +59,7 @@ async fn cluster_k6_out_of_memory_has_its_name() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k22_with_grace_the_command_sees_the_signal_first() {
     let namespace = Namespace::new();
     let setup =
@@ -69,6 +74,7 @@ async fn cluster_k22_with_grace_the_command_sees_the_signal_first() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k22_without_grace_a_kill_is_immediate() {
     let namespace = Namespace::new();
     let setup = namespace.setup("trap 'echo trapped' TERM; echo up; while true; do sleep 1; done", json!({ "killGracePeriod": "PT0S" }));
@@ -83,6 +89,7 @@ async fn cluster_k22_without_grace_a_kill_is_immediate() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k22_a_kill_while_pending_or_uploading_leaves_nothing() {
     let namespace = Namespace::new();
     let pending = namespace.setup("echo must not run", json!({ "resources": { "request": { "cpu": 1000 } } }));
@@ -101,6 +108,7 @@ async fn cluster_k22_a_kill_while_pending_or_uploading_leaves_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k23_the_run_has_a_limit() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo up; sleep 1000", json!({ "waitUntilCompletion": "PT3S" }));
@@ -111,6 +119,7 @@ async fn cluster_k23_the_run_has_a_limit() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k24_a_pod_without_a_host_ends_by_itself() {
     let namespace = Namespace::new();
     let setup = namespace.setup("sleep 1000", json!({ "podSpec": { "activeDeadlineSeconds": 5 } }));
@@ -120,6 +129,7 @@ async fn cluster_k24_a_pod_without_a_host_ends_by_itself() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k25_a_kept_pod_is_terminal_and_marked() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo x > out.txt", json!({ "delete": false })).outputs(&["out.txt"]);
@@ -130,6 +140,7 @@ async fn cluster_k25_a_kept_pod_is_terminal_and_marked() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_a_command_that_is_not_in_the_image_ends_with_127() {
     let namespace = Namespace::new();
     let mut setup = namespace.setup("", none());

@@ -10,6 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k14_many_lines_arrive_once_and_in_order() {
     let namespace = Namespace::new();
     let setup = namespace.setup("seq 1 50000", none());
@@ -19,6 +20,7 @@ async fn cluster_k14_many_lines_arrive_once_and_in_order() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k15_bytes_are_kept() {
     let namespace = Namespace::new();
     let command = r#"printf '  two  spaces\n\ttab\n\n\nsame\nsame\n\303\274\n'; head -c 102400 /dev/zero | tr '\0' x; printf '\nno end'"#;
@@ -36,6 +38,7 @@ async fn cluster_k15_bytes_are_kept() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k16_a_connection_that_breaks_every_second_changes_nothing() {
     let namespace = Namespace::new();
     let wire = Wire::new().await;
@@ -57,6 +60,7 @@ async fn cluster_k16_a_connection_that_breaks_every_second_changes_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k17_the_shortest_task_has_its_log() {
     let namespace = Namespace::new();
     let setups: Vec<_> = (0..5).map(|n| namespace.setup(&format!("echo {n}; exit {n}"), json!({}))).collect();

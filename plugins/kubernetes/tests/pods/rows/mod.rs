@@ -1,4 +1,5 @@
 mod disruption;
+mod faked;
 mod files;
 mod lifecycle;
 mod logs;

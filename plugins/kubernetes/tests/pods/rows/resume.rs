@@ -55,6 +55,7 @@ async fn take_over(setup: &Setup, dead: &Host, with_checkpoint: bool) -> (Host, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k18_a_host_that_dies_at_any_stage_is_replaced() {
     let namespace = Namespace::new();
     let command = "echo $(date +%s%N) >> $WORKING_DIR/runs; echo one; sleep 3; echo two; cp in.txt out.txt; exit 4";
@@ -85,6 +86,7 @@ async fn cluster_k18_a_host_that_dies_at_any_stage_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k18_a_finished_pod_is_not_run_again() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo once", none());
@@ -103,6 +105,7 @@ async fn cluster_k18_a_finished_pod_is_not_run_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k18_a_later_attempt_takes_over_a_pod_that_still_runs() {
     let namespace = Namespace::new();
     let mut setup = namespace.setup("echo one; sleep 4; echo two", none());
@@ -121,6 +124,7 @@ async fn cluster_k18_a_later_attempt_takes_over_a_pod_that_still_runs() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k19_without_resume_the_old_pod_goes() {
     let namespace = Namespace::new();
     let mut setup = namespace.setup("echo up; sleep 1000", none());
@@ -136,6 +140,7 @@ async fn cluster_k19_without_resume_the_old_pod_goes() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k22_a_resumed_pod_can_be_killed() {
     let namespace = Namespace::new();
     let setup = namespace.setup("echo up; sleep 1000", json!({ "killGracePeriod": "PT0S" }));

@@ -46,6 +46,7 @@ impl Account {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k27_the_rights_of_the_manifest_are_enough() {
     let namespace = Namespace::new();
     let account = Account::without(&namespace, &[]).await;
@@ -59,6 +60,7 @@ async fn cluster_k27_the_rights_of_the_manifest_are_enough() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k27_every_missing_right_is_named() {
     for (verb, resource) in [
         ("create", "pods"),
@@ -110,6 +112,7 @@ async fn cluster_k27_every_missing_right_is_named() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k26_a_token_file_that_changes_is_read_again() {
     let namespace = Namespace::new();
     let account = Account::without(&namespace, &[]).await;
@@ -128,6 +131,7 @@ async fn cluster_k26_a_token_file_that_changes_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k31_many_at_once() {
     let namespace = Namespace::new();
     let many: Vec<_> = (0..30).map(|n| namespace.setup(&format!("echo {n}"), none())).collect();

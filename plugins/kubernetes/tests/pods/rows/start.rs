@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::{cluster::Namespace, setup::none};
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k7_k8_images_that_do_not_come_fail_fast() {
     let namespace = Namespace::new();
     let began = Instant::now();
@@ -27,6 +28,7 @@ async fn cluster_k7_k8_images_that_do_not_come_fail_fast() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k7_the_pull_secret_goes_with_the_pod() {
     let namespace = Namespace::new();
     let setup = namespace.setup("sleep 2", json!({ "credentials": { "username": "u", "password": "p" } }));
@@ -41,6 +43,7 @@ async fn cluster_k7_the_pull_secret_goes_with_the_pod() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k10_no_node_says_why() {
     let namespace = Namespace::new();
     let setup = namespace.setup("true", json!({ "resources": { "request": { "cpu": 1000 } }, "scheduleTimeout": "PT3S" }));
@@ -51,6 +54,7 @@ async fn cluster_k10_no_node_says_why() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k11_a_missing_config_map_has_its_name() {
     let namespace = Namespace::new();
     let spec = json!({ "envFrom": [{ "configMapRef": { "name": "not-there" } }] });
@@ -61,6 +65,7 @@ async fn cluster_k11_a_missing_config_map_has_its_name() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k12_what_the_server_rejects_names_the_field() {
     let namespace = Namespace::new();
     let error = namespace
@@ -73,6 +78,7 @@ async fn cluster_k12_what_the_server_rejects_names_the_field() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k13_a_full_quota_is_waited_for() {
     let namespace = Namespace::new();
     namespace
@@ -92,6 +98,7 @@ async fn cluster_k13_a_full_quota_is_waited_for() {
 }
 
 #[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_a_missing_namespace_has_its_name() {
     let error = crate::setup::Setup::new("true", json!({ "namespace": "no-such-namespace" })).run().await.unwrap_err();
     assert_eq!((error.code.as_str(), error.property.as_deref()), ("kubernetes::namespace_missing", Some("/namespace")), "{error}");
