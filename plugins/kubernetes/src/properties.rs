@@ -334,3 +334,16 @@ impl Properties {
         self.file_sidecar.as_ref().and_then(|s| s.image.as_deref()).map(str::trim).filter(|i| !i.is_empty()).unwrap_or("busybox")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use switchyard_plugin_api::TypedRunner;
+
+    #[test]
+    fn kube_k32_every_spelling_is_in_the_schema() {
+        let schema = TypedRunner::new(crate::runner::Kubernetes).component().schema.to_string();
+        for name in ["waitForLogInterval", "fileSidecarSpec", "caCert", "clientCert", "clientKey", "oAuthToken", "requests", "limits"] {
+            assert!(schema.contains(&format!("\"{name}\":{{")), "{name}");
+        }
+    }
+}
