@@ -118,8 +118,9 @@ pub(super) fn run(context: Arc<AttemptContext>, payload: Json) -> BoxFuture<Resu
             context.plans().own(file.path.clone());
             staging::put(&context.plans().directory, &file, &file.content)?;
         }
-        staging::fetch_named(context.shared(), &context.plans().directory, &mut request.command.argv, &context.plans().paths.working_dir)
-            .await?;
+        let plans = context.plans();
+        let named = staging::fetch_named(context.shared(), &plans.directory, &mut request.command.argv, &plans.paths.working_dir).await?;
+        named.into_iter().for_each(|name| plans.own(name));
         let runner = Arc::clone(&context.plans().runner);
         let plain = Shareable(Arc::clone(&context));
         let outcome = match sender {

@@ -66,13 +66,18 @@ async fn fetch(shared: &Shared, directory: &WorkDir, uri: &str, name: &str) -> R
     shared.storage.get_to_file(&stored, file).await.map(drop).map_err(failed)
 }
 
-/// Fetches what the arguments of a plan name.
-pub(super) async fn fetch_named(shared: &Shared, directory: &WorkDir, argv: &mut [String], working_dir: &str) -> Result<(), Error> {
+/// Fetches what the arguments of a plan name; answers the names of the files.
+pub(super) async fn fetch_named(
+    shared: &Shared,
+    directory: &WorkDir,
+    argv: &mut [String],
+    working_dir: &str,
+) -> Result<Vec<String>, Error> {
     let mut fetched = Fetched { shared, directory, paths: HashMap::new() };
     for argument in argv {
         *argument = fetched.replace(std::mem::take(argument), working_dir).await?;
     }
-    Ok(())
+    Ok(fetched.paths.into_values().collect())
 }
 
 /// `kestra://` URIs inside commands and scripts become paths; each is fetched once.
