@@ -39,6 +39,7 @@ pub(super) async fn collect(
             .files
             .iter()
             .map(|file| &file.path)
+            .chain(&prepared.fetched)
             .chain(own)
             .cloned()
             .chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")))

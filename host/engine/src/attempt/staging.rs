@@ -43,6 +43,7 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
         let content = fetched.replace(file.content.clone(), &prepared.plan.paths.working_dir).await?;
         put(&directory, file, &content)?;
     }
+    prepared.fetched = fetched.paths.into_values().collect();
     Ok(directory)
 }
 

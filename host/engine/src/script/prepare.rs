@@ -49,6 +49,8 @@ pub struct Prepared {
     pub inputs: Vec<Input>,
     /// The task's own files.
     pub files: Vec<PlanFile>,
+    /// Names of the stored files that commands and scripts mention, once they are placed in the working directory.
+    pub fetched: Vec<String>,
     /// Rendered properties, for tasks that do their work themselves.
     pub properties: Json,
     pub plan: PlanContext,
@@ -148,6 +150,7 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
         namespace_files,
         inputs,
         files: plan_files,
+        fetched: Vec::new(),
         properties: own,
         plan,
         warnings,
