@@ -15,6 +15,8 @@ mod open;
 mod program;
 mod replay;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 pub use dynamic::Part;
