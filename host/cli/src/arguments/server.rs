@@ -18,7 +18,7 @@ pub struct DataDir {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  switchyard serve --data-dir /var/lib/switchyard
+  switchyard serve --data-dir /var/lib/switchyard --flows flows/
   switchyard run hello.yaml --server --data-dir /var/lib/switchyard
   switchyard restart --data-dir /var/lib/switchyard     load new plugins; running tasks go on
 
@@ -29,6 +29,9 @@ pub struct Serve {
     /// Tasks that may run at the same time on this machine [usual: four for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub slots: Option<u16>,
+    /// Flows that can be called by Subflow and ForEachItem, or that flow triggers start: files, or directories that are searched
+    #[arg(long, value_name = "DIR")]
+    pub flows: Vec<PathBuf>,
 }
 
 /// Restart the server in place with the plugins that are there now; running tasks go on

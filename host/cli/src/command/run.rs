@@ -46,7 +46,7 @@ pub fn run(globals: &Globals, command: &Run) -> Result<Exit, Failure> {
         return super::server::submit(globals, command, &loaded, submission, &host);
     }
     let _lock = command.data_dir.as_deref().or(host.config.data_dir.as_deref()).map(Lock::shared).transpose()?;
-    let others = others(command, &mut host, globals)?;
+    let others = flow_files::load(&command.flows, &mut host, globals)?;
     // Half of the work waits for the kernel: two threads are as good as one per processor, and start sooner.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -64,7 +64,7 @@ async fn execute(
     command: &Run,
     host: &Host,
     loaded: Loaded,
-    others: Vec<Other>,
+    others: Vec<flow_files::Other>,
     submission: Submission,
 ) -> Result<Exit, Failure> {
     let Some(flow) = loaded.program else { return Ok(Exit::Invalid) };
@@ -79,12 +79,7 @@ async fn execute(
         let (namespace, folder) = pair(written, "--namespace-files", "NAMESPACE=DIR")?;
         engine.add_namespace_files(&namespace, Path::new(&folder)).await.map_err(|error| failed(&error))?;
     }
-    for other in others {
-        match other {
-            Other::Flow(flow) => engine.flows().insert(flow, 1),
-            Other::Broken { namespace, id, error } => engine.flows().insert_broken(&namespace, &id, error),
-        }
-    }
+    others.into_iter().for_each(|other| other.tell(&engine));
     engine.flows().insert(Arc::clone(&flow), 1);
     if command.dry_run {
         let tasks = engine.preview(&flow, submission).await.map_err(|refused| refusal(refused, host))?;
@@ -135,40 +130,6 @@ async fn execute(
         _ if interrupted => Exit::Interrupted,
         _ => Exit::Failed,
     })
-}
-
-/// A flow of `--flows`.
-enum Other {
-    Flow(Arc<switchyard_engine::load::Prepared>),
-    Broken { namespace: String, id: String, error: switchyard_plugin_api::Error },
-}
-
-/// The flows that the run may call. A broken one is named, and is an error only where it is called.
-fn others(command: &Run, host: &mut Host, globals: &Globals) -> Result<Vec<Other>, Failure> {
-    let screen = Screen::stderr(globals.color);
-    let mut others = Vec::new();
-    for file in flow_files::files(&command.flows)? {
-        let (name, violations) = match host.load(&file) {
-            Ok(Loaded { program: Some(flow), .. }) => {
-                others.push(Other::Flow(flow));
-                continue;
-            }
-            Ok(loaded) => {
-                let text = |key: &str| loaded.node.get(key).and_then(|node| node.as_str()).unwrap_or_default().to_owned();
-                (Some((text("namespace"), text("id"))), loaded.violations)
-            }
-            Err(violations) => (None, violations),
-        };
-        let Some(first) = violations.iter().find(|violation| violation.is_error()) else { continue };
-        eprintln!("{} {} cannot run: {}", screen.palette.doubtful("warning:"), file.display(), first.message);
-        if let Some((namespace, id)) = name {
-            let message = format!("the flow `{namespace}.{id}` has errors: {}", first.message);
-            let error = switchyard_plugin_api::Error::user("flow::broken", message);
-            let help = format!("see all of them with `switchyard validate {}`", file.display());
-            others.push(Other::Broken { namespace, id, error: error.with_help(help) });
-        }
-    }
-    Ok(others)
 }
 
 /// Lines that somebody types while the run is paused.

@@ -1,18 +1,24 @@
 //! Who the runner is.
 
+use std::{process::Command, sync::LazyLock};
+
 use serde_json::json;
 
 use crate::setup::Setup;
 
-/// A key that was made for this test.
-const KEY: &str = include_str!("key.pem");
+/// A key of this test run; none is kept in the sources.
+static KEY: LazyLock<String> = LazyLock::new(|| {
+    let made = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]).output().unwrap();
+    assert!(made.status.success(), "openssl makes no key: {}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap()
+});
 
 fn key(setup: &Setup) -> String {
     json!({
         "type": "service_account",
         "client_email": "runner@test.iam.gserviceaccount.com",
         "private_key_id": "1",
-        "private_key": KEY,
+        "private_key": *KEY,
         "project_id": "test-project",
         "token_uri": format!("{}/token", setup.google.address()),
     })

@@ -16,7 +16,10 @@ use switchyard_server::control::{Control, Status, Wish};
 use super::directory;
 use crate::{
     arguments::{Globals, Serve},
-    command::run::{GRACE, failed, secrets, slots},
+    command::{
+        flow_files::{self, Other},
+        run::{GRACE, failed, secrets, slots},
+    },
     exit::Exit,
     failure::Failure,
     host::Host,
@@ -44,13 +47,14 @@ pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
     let lock = Lock::exclusive(&data_dir)?;
     let data_dir = data_dir.canonicalize().unwrap_or(data_dir);
     let keeper = Keeper::new(data_dir.join("keeper"), vec![program.clone().into_os_string(), "__keeper".into()]);
-    let host = Host::open_kept(globals, Some(keeper.clone()), |_| {})?;
+    let mut host = Host::open_kept(globals, Some(keeper.clone()), |_| {})?;
+    let flows = flow_files::load(&command.flows, &mut host, globals)?;
     let generation = env::var(GENERATION).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Failed, "cli::threads", format!("threads cannot be started: {error}")))?;
-    let next = runtime.block_on(serve(command, &host, keeper, &data_dir, generation));
+    let next = runtime.block_on(serve(command, &host, flows, keeper, &data_dir, generation));
     // A thread of a plugin that blocks must not keep the program.
     runtime.shutdown_background();
     match next? {
@@ -65,7 +69,14 @@ pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
     }
 }
 
-async fn serve(command: &Serve, host: &Host, keeper: Keeper, data_dir: &Path, generation: u32) -> Result<Next, Failure> {
+async fn serve(
+    command: &Serve,
+    host: &Host,
+    flows: Vec<Other>,
+    keeper: Keeper,
+    data_dir: &Path,
+    generation: u32,
+) -> Result<Next, Failure> {
     let mut signals = Signals::watch()?;
     let options = Options {
         data_dir: data_dir.to_owned(),
@@ -80,6 +91,8 @@ async fn serve(command: &Serve, host: &Host, keeper: Keeper, data_dir: &Path, ge
         secrets: Arc::new(secrets(host.config.secrets_file.as_deref())?),
     };
     let engine = Engine::start(options, host.registry.clone(), Arc::new(Unobserved)).map_err(|error| failed(&error))?;
+    // What is taken up again may call them.
+    flows.into_iter().for_each(|flow| flow.tell(&engine));
     engine.recover().await.map_err(|error| failed(&error))?;
     let status = Status { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), generation, ..Status::default() };
     let (control, mut wishes) = Control::start(engine.clone(), data_dir, status).map_err(|error| {
