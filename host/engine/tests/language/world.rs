@@ -81,7 +81,6 @@ impl World {
             keeper: None,
             patience: Duration::from_secs(2),
             slots: 8,
-            keeper: None,
             grace: Duration::from_secs(5),
             config: Arc::default(),
             secrets: Arc::default(),

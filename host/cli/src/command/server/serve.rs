@@ -69,14 +69,7 @@ pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
     }
 }
 
-async fn serve(
-    command: &Serve,
-    host: &Host,
-    flows: Vec<Other>,
-    keeper: Keeper,
-    data_dir: &Path,
-    generation: u32,
-) -> Result<Next, Failure> {
+async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, data_dir: &Path, generation: u32) -> Result<Next, Failure> {
     let mut signals = Signals::watch()?;
     let options = Options {
         data_dir: data_dir.to_owned(),
