@@ -108,7 +108,7 @@ impl Config {
         if let Some(node) = root.get("storage") {
             let here = Place::Root.key("storage");
             known(node, &here, STORAGE, found);
-            let options = node.get("options").and_then(Node::as_map).into_iter().flat_map(|map| map.iter());
+            let options = node.get("options").and_then(Node::as_map).into_iter().flat_map(switchyard_model::Map::iter);
             let options = options.map(|(name, entry)| (name.to_string(), crate::task::plain(&entry.value.to_json()))).collect();
             match node.get("url").and_then(Node::as_str) {
                 Some(url) => config.storage = Some(StoragePlace { url: url.to_owned(), options }),

@@ -52,7 +52,7 @@ impl Left {
                 "event" => {
                     events.push(serde_json::from_slice(&record.payload).map_err(|error| {
                         damaged(format!("record {place} cannot be read: {error}; a newer Switchyard may have written it"))
-                    })?)
+                    })?);
                 }
                 // A restart: only these events count from now on.
                 "restart" => {

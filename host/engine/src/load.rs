@@ -115,7 +115,7 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
         let message = format!("no entry of `pluginDefaults` has `ref: {}` and fits this type", found.name);
         let mut violation = Violation::error("defaults::unknown_reference", &Path::Root, found.span, message)
             .with_help("write the `ref` of an entry in the flow's `pluginDefaults` or the host's switchyard.yaml");
-        violation.path = found.path.into();
+        violation.path = found.path;
         violations.push(violation);
     }
     violations.sort();

@@ -40,6 +40,9 @@ struct Inner {
     schemas: Mutex<HashMap<String, Arc<Properties>>>,
 }
 
+/// A directory, and what a new lock file changes for its plugins, by file name.
+pub type LockChanges = (PathBuf, Vec<(String, Change)>);
+
 impl Registry {
     /// Scans the directories. What is wrong with any of them is in [`Registry::plugins`]; the rest is used.
     pub fn open(options: Options, built_in: Vec<PluginSet>) -> Self {
@@ -133,7 +136,7 @@ impl Registry {
     }
 
     /// Writes the lock file of each directory that has usable plugins; answers what changed in which.
-    pub fn lock(&self) -> Result<Vec<(PathBuf, Vec<(String, Change)>)>, Error> {
+    pub fn lock(&self) -> Result<Vec<LockChanges>, Error> {
         let mut locks: BTreeMap<PathBuf, BTreeMap<String, Locked>> = BTreeMap::new();
         for plugin in &self.0.plugins {
             let (Some(path), Some(hash)) = (plugin.path(), plugin.hash()) else { continue };

@@ -32,7 +32,7 @@ pub struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    pub async fn to_the_end(mut self) -> Result<Followed, Error> {
+    pub async fn finish(mut self) -> Result<Followed, Error> {
         let begun = Instant::now();
         let interval = self.properties.completion_check_interval.0;
         let mut running = false;
@@ -95,7 +95,7 @@ impl Follower<'_> {
             }
             if before >= until {
                 all = true;
-                self.log.from_the_beginning();
+                self.log.rewind();
                 continue;
             }
             tokio::select! {

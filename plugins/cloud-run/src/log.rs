@@ -56,17 +56,18 @@ impl Log {
     }
 
     /// Entries may come late and out of order: the next question begins at the beginning again, and what is known is left out.
-    pub fn from_the_beginning(&mut self) {
+    pub fn rewind(&mut self) {
         self.since = None;
     }
 
     async fn hand_over(&mut self, entries: Vec<Entry>, context: &Context) {
         let mut chunk: (LogStream, Vec<u8>) = (LogStream::Stdout, Vec::new());
         for entry in entries {
+            // Known ones count as well: a log of many pages is passed over in several questions.
+            self.since = self.since.take().max(Some(entry.timestamp.clone()));
             if !self.seen.insert(entry.id.clone()) {
                 continue;
             }
-            self.since = self.since.take().max(Some(entry.timestamp.clone()));
             if entry.stream != chunk.0 && !chunk.1.is_empty() {
                 context.write_log(chunk.0, &std::mem::take(&mut chunk.1)).await;
             }

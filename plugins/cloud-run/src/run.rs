@@ -60,7 +60,7 @@ impl Run {
         Ok(())
     }
 
-    pub async fn to_the_end(self) -> Result<Outcome, Error> {
+    pub async fn finish(self) -> Result<Outcome, Error> {
         let bucket = self.request.properties.bucket.clone();
         if let Some(bucket) = &bucket {
             self.context.phase(Phase::StagingIn);
@@ -119,7 +119,7 @@ impl Run {
             execution: execution.to_owned(),
             log,
         };
-        let outcome = match follower.to_the_end().await {
+        let outcome = match follower.finish().await {
             Ok(Followed::Left) => return Ok(Outcome::detached()),
             Ok(Followed::Ended(outcome)) => outcome,
             Err(error) => {

@@ -65,7 +65,7 @@ impl TaskRunner for CloudRun {
             return end;
         }
         let client = client(&request.properties, &request.config).await?;
-        Run::new(client, request, context).to_the_end().await
+        Run::new(client, request, context).finish().await
     }
 
     async fn attach(&self, request: RunRequest<Properties>, checkpoint: Option<Value>, context: Context) -> Result<Attached, Error> {

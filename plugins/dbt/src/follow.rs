@@ -92,7 +92,7 @@ fn report(text: &str, outcome: &mut TaskOutcome, context: &Context) {
             }
         }
         Err(error) => {
-            context.message(Level::Warn, format!("{RUN_RESULTS} cannot be read, so there are no task runs of the nodes: {error}"))
+            context.message(Level::Warn, format!("{RUN_RESULTS} cannot be read, so there are no task runs of the nodes: {error}"));
         }
     }
 }

@@ -318,7 +318,7 @@ impl Failure {
 
     fn property(&self) -> Option<String> {
         match self {
-            Self::InvalidConfig { property, .. } if property.is_empty() => Some("/config".into()),
+            Self::InvalidConfig { property: "", .. } => Some("/config".into()),
             Self::InvalidConfig { property, .. } => Some(format!("/config/{property}")),
             Self::NamespaceMissing { .. } => Some("/namespace".into()),
             Self::InvalidCredentials { .. } => Some("/credentials".into()),

@@ -99,7 +99,7 @@ impl<'a> Following<'a> {
     }
 
     /// Follows to the end.
-    pub async fn to_the_end(&mut self) -> Result<End, Failure> {
+    pub async fn finish(&mut self) -> Result<End, Failure> {
         match self.start().await {
             Ok(()) => {}
             Err(Interruption::Detached) => {
@@ -114,12 +114,9 @@ impl<'a> Following<'a> {
         if self.checkpoint.running_since == 0 {
             self.checkpoint.running_since = now();
         }
-        let (pod, outcome, cancelled) = match self.running().await? {
-            Some(ended) => ended,
-            None => {
-                self.save().await;
-                return Ok(End::Detached);
-            }
+        let Some((pod, outcome, cancelled)) = self.running().await? else {
+            self.save().await;
+            return Ok(End::Detached);
         };
         if cancelled {
             return Ok(End::Ended(outcome));

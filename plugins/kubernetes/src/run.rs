@@ -31,7 +31,7 @@ pub struct Run {
 
 impl Run {
     /// Runs the request to its end.
-    pub async fn to_the_end(&self, blueprint: &Blueprint) -> Result<Outcome, Failure> {
+    pub async fn finish(&self, blueprint: &Blueprint) -> Result<Outcome, Failure> {
         for note in &blueprint.notes {
             self.context.message(Level::Warn, note.clone());
         }
@@ -82,7 +82,7 @@ impl Run {
         let checkpoint = Checkpoint { namespace: remains.namespace.clone(), pod: name.clone(), uid: remains.uid.clone(), ..checkpoint };
         checkpoint.save(&self.context).await;
         let mut following = Following::new(self, remains.clone(), tracked, checkpoint, known);
-        let result = match following.to_the_end().await {
+        let result = match following.finish().await {
             Ok(End::Detached) => {
                 cleanup.leave();
                 return Ok(Outcome::detached().detail("podName", name));

@@ -97,7 +97,7 @@ impl TaskRunner for Kubernetes {
             _ = context.cancelled() => return ended_before_start(&context),
         };
         let run = Run { cluster, request, context };
-        match run.to_the_end(&blueprint).await {
+        match run.finish(&blueprint).await {
             Err(Failure::Cancelled) => ended_before_start(&run.context),
             result => Ok(result?),
         }

@@ -113,7 +113,7 @@ impl Actor {
     }
 
     fn batch_calls(&self, run: RunIx, kind: &ForEachItem, uris: Vec<String>) -> Result<Vec<Call>, Error> {
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services);
         let taskrun = switchyard_expr::Scope::get(&scope, "taskrun").map(|taskrun| taskrun.to_json()).unwrap_or_default();
         let mut calls = Vec::with_capacity(uris.len());
         for (place, uri) in uris.into_iter().enumerate() {

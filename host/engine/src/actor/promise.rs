@@ -40,7 +40,7 @@ impl Actor {
             if !self.instance.is_watched() {
                 return None;
             }
-            let scope = RunScope::new(&self.instance, None, &self.fixed, &*self.services);
+            let scope = RunScope::new(&self.instance, None, &self.fixed, &self.services);
             let reason = match self.shared.expr.render_condition(assertion, &scope) {
                 Ok(true) => continue,
                 Ok(false) => format!("`{assertion}` does not hold"),
@@ -60,7 +60,7 @@ impl Actor {
     pub(super) fn deadline(&self, run: RunIx, now: Timestamp) -> Option<Event> {
         let task = &self.instance.program().def(self.instance.task_of(run)).task;
         let timeout = task.common.timeout.as_ref()?;
-        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+        let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services);
         match duration(&self.shared.expr, timeout, &scope) {
             Ok(timeout) => {
                 let at = now.checked_add(SignedDuration::try_from(timeout).ok()?).ok()?;
@@ -75,7 +75,7 @@ impl Actor {
 
     /// The listeners that want to run.
     pub(super) fn listeners(&self, now: Timestamp) -> Vec<usize> {
-        let scope = RunScope::new(&self.instance, None, &self.fixed, &*self.services);
+        let scope = RunScope::new(&self.instance, None, &self.fixed, &self.services);
         let execution = Some(self.instance.execution());
         let conditions = Conditions { expr: &self.shared.expr, scope: &scope, execution, now };
         let listeners = &self.instance.program().flow.listeners;

@@ -42,7 +42,7 @@ impl Actor {
         let mut outputs = JsonMap::new();
         let task = &self.instance.program().def(self.instance.task_of(run)).task;
         if let TaskKind::Pause(pause) = &task.kind {
-            let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &*self.services);
+            let scope = RunScope::new(&self.instance, Some(run), &self.fixed, &self.services);
             let evaluate = |template: &str, known: &JsonMap| {
                 let mut scope = Overlay::on(&scope);
                 for (name, value) in known {

@@ -159,7 +159,6 @@ impl Attempt {
 
     /// Looks for the work that an earlier host left. `None`: there is none, and it has to be submitted. `Some(None)`: it goes on
     /// without this host too.
-    #[expect(clippy::option_option)]
     async fn take_up(&mut self, left: &Left) -> Option<Option<(TaskEnd, Leftovers)>> {
         let name = directory_name(&self.prepared);
         let directory = self.shared.work_dirs.at(&name).ok()?;

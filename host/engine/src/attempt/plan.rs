@@ -23,6 +23,9 @@ const WAITING: usize = 16;
 /// A line is passed on in pieces of this length.
 const LONGEST: usize = 1 << 20;
 
+/// Lines of a plan that is followed, for whoever asks for them next.
+type Output = Arc<tokio::sync::Mutex<mpsc::Receiver<Vec<Line>>>>;
+
 /// What running plans needs, and what came of them.
 pub(super) struct Plans {
     runner: Arc<dyn DynTaskRunner>,
@@ -32,7 +35,7 @@ pub(super) struct Plans {
     paths: Paths,
     directory: WorkDir,
     ran: Mutex<Ran>,
-    output: Mutex<Option<Arc<tokio::sync::Mutex<mpsc::Receiver<Vec<Line>>>>>>,
+    output: Mutex<Option<Output>>,
 }
 
 /// What came of an attempt's plans.

@@ -94,7 +94,7 @@ impl Writer<'_> {
             }
             By::Rows(most) => {
                 self.open.extend_from_slice(row);
-                if (self.rows + 1) % most == 0 {
+                if (self.rows + 1).is_multiple_of(most) {
                     self.put().await?;
                 }
             }

@@ -57,11 +57,16 @@ impl Instance {
             return;
         }
         let owner = Owner::Run(run);
+        let paused = self.execution.task_run_list[run].state.current() == State::Paused;
         let Some(frame) = &mut self.runs[run].frame else {
-            self.runs[run].expired = true;
+            // A pause that starts nothing has no frame yet; any other flowable without one is still being asked.
+            if paused {
+                self.unpause_failed(run);
+            } else {
+                self.runs[run].expired = true;
+            }
             return;
         };
-        let paused = self.execution.task_run_list[run].state.current() == State::Paused;
         match frame.stage {
             Stage::Opening | Stage::Pausing if paused => self.unpause_failed(run),
             // Between two rounds of a LoopUntil.

@@ -93,7 +93,6 @@ impl Tail {
     }
 
     /// How much was read, and the bytes for which the host had no room.
-    #[expect(clippy::type_complexity)]
     fn read(&self, context: &Context, at: u64) -> io::Result<Option<(usize, Option<Vec<u8>>)>> {
         SHARED.with_borrow_mut(|buffer| match self.file.read_at(buffer, at) {
             Ok(size) if size == 0 || context.host().try_write_log(self.stream, 0, &buffer[..size]) => Ok(Some((size, None))),

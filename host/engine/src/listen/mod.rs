@@ -195,7 +195,7 @@ fn parts(trigger: &Trigger) -> Option<(Vec<Part<'_>>, Window, bool)> {
         let name = condition.get("type").and_then(Node::as_str).unwrap_or_default();
         if name.ends_with(".MultipleCondition") || name.ends_with(".Multiple") {
             window = Window::read(Some(condition));
-            for (name, entry) in condition.get("conditions").and_then(Node::as_map).into_iter().flat_map(|map| map.iter()) {
+            for (name, entry) in condition.get("conditions").and_then(Node::as_map).into_iter().flat_map(switchyard_model::Map::iter) {
                 parts.push(Part { name: format!("condition {name}"), test: Test::Condition(&entry.value) });
             }
         }

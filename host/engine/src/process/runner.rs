@@ -60,7 +60,6 @@ impl TaskRunner for ProcessRunner {
             preview: true,
             file_strategies: vec![FileStrategy::Shared],
             log_streams: LogStreams::Separate,
-            ..Capabilities::default()
         }
     }
 

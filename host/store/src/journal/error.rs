@@ -77,7 +77,7 @@ impl Error {
                 (server.message().to_owned(), matches!(class, "08" | "40" | "53" | "55" | "57"))
             }
             None => {
-                let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+                let io = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
                 (format!("{error}{cause}"), error.is_closed() || io)
             }
         };

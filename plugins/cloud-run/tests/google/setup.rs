@@ -61,7 +61,7 @@ impl Host {
                 changes.changed().await.unwrap();
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("what was waited for did not happen");
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
     }
 }
 

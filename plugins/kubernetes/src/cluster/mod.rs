@@ -201,7 +201,7 @@ impl Cluster {
             let response = client.send(request).await.map_err(|e| Trouble::Broken(chain(&e)))?;
             let (head, body) = self.accepted(response).await?.into_parts();
             drop(head);
-            body.collect().await.map(|b| b.to_bytes()).map_err(|e| Trouble::Broken(chain(&e)))
+            body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|e| Trouble::Broken(chain(&e)))
         });
         answer.await.unwrap_or_else(|_| Err(Trouble::Broken(format!("no answer within {} s", ANSWER.as_secs()))))
     }
@@ -261,7 +261,7 @@ impl Cluster {
             // The server has too much to do: nobody of us asks before it wants to be asked.
             self.pace.hold(retry_after.unwrap_or(Duration::from_secs(1)));
         }
-        let body = response.into_body().collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+        let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         Err(Trouble::Refused(Refusal::read(status.as_u16(), &body, retry_after)))
     }
 

@@ -181,7 +181,7 @@ impl Cursor {
         }
         match pieces.last_mut() {
             Some(last) if (time - last.time).abs() < CLOSE && last.bytes.len() + bytes.len() <= MOST_OF_A_PIECE => {
-                last.bytes.extend_from_slice(bytes)
+                last.bytes.extend_from_slice(bytes);
             }
             _ => pieces.push(Piece { time, bytes: bytes.to_vec() }),
         }

@@ -63,6 +63,9 @@ pub struct Fake {
     serving: JoinHandle<()>,
 }
 
+/// A line of a log, and when it was written.
+type Written = (jiff::Timestamp, Vec<u8>);
+
 pub struct State {
     directory: TempDir,
     pods: Mutex<BTreeMap<String, Value>>,
@@ -71,7 +74,7 @@ pub struct State {
     forgotten: AtomicU64,
     version: AtomicU64,
     news: watch::Sender<u64>,
-    logs: Mutex<HashMap<String, Vec<(jiff::Timestamp, Vec<u8>)>>>,
+    logs: Mutex<HashMap<String, Vec<Written>>>,
     requests: Mutex<Vec<String>>,
     rules: Mutex<Vec<Rule>>,
     work: Mutex<HashMap<String, JoinHandle<()>>>,

@@ -89,7 +89,7 @@ fn state(palette: Palette, state: State, cell: String) -> String {
 }
 
 fn isolation(row: &Status) -> String {
-    let word = row.isolation.map(|isolation| isolation.as_str()).unwrap_or_default();
+    let word = row.isolation.map(switchyard_registry::Isolation::as_str).unwrap_or_default();
     if row.quarantine.is_some() { format!("{word} (quarantine)") } else { word.to_owned() }
 }
 

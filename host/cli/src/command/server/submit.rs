@@ -39,9 +39,9 @@ pub fn run(globals: &Globals, command: &Run, loaded: &Loaded, submission: Submis
     let json = command.output == Format::Json;
     if command.detach {
         if json {
-            print_json(&begun)?
+            print_json(&begun)?;
         } else {
-            print(format!("{id}\n").as_bytes())?
+            print(format!("{id}\n").as_bytes())?;
         }
         return Ok(Exit::Success);
     }
@@ -64,9 +64,9 @@ pub fn run(globals: &Globals, command: &Run, loaded: &Loaded, submission: Submis
     };
     let state = ended.pointer("/state/current").and_then(Json::as_str).unwrap_or_default();
     if json {
-        print_json(&ended)?
+        print_json(&ended)?;
     } else {
-        eprintln!("{id} {state}")
+        eprintln!("{id} {state}");
     }
     Ok(if matches!(state, "SUCCESS" | "WARNING") { Exit::Success } else { Exit::Failed })
 }

@@ -37,8 +37,8 @@ fn states(given: &Given) -> Result<Vec<String>, Error> {
 
 fn between(given: &Given, filter: &mut ExecutionFilter) -> Result<(), Error> {
     let date = |name: &str| given.text(name).filter(|text| !text.is_empty()).map(|text| property::date(&text, name)).transpose();
-    filter.created_from = date("startDate")?.map(|date| date.as_millisecond());
-    filter.created_before = date("endDate")?.map(|date| date.as_millisecond());
+    filter.created_from = date("startDate")?.map(jiff::Timestamp::as_millisecond);
+    filter.created_before = date("endDate")?.map(jiff::Timestamp::as_millisecond);
     Ok(())
 }
 

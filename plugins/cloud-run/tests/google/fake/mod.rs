@@ -152,7 +152,7 @@ impl Google {
     fn list_entries(&self, body: &Value) -> Answer {
         let filter = body["filter"].as_str().unwrap();
         let value = |mark: &str| filter.split(mark).nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
-        let execution = value("labels.\"run.googleapis.com/execution_name\"=\"").expect("the log is limited to the execution");
+        let execution = value("labels.\"run.googleapis.com/execution_name\"=\"").unwrap();
         let since = value("timestamp>=\"").unwrap_or_default();
         let offset: usize = body["pageToken"].as_str().map_or(0, |token| token.parse().unwrap());
         let mut state = self.state();

@@ -154,7 +154,7 @@ fn watch(order: &Order, limit: Duration, each: &mut dyn FnMut(Row) -> Result<(),
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = child.wait();
-                break Ended::During(current, status.map_or_else(|error| error.to_string(), |status| explain(status)));
+                break Ended::During(current, status.map_or_else(|error| error.to_string(), explain));
             }
         }
     };
