@@ -42,11 +42,13 @@ impl FollowedPlan {
             let mut answer: BoxFuture<Result<Option<Vec<Line>>, Error>> =
                 Box::pin(async move { context.service("plan_output", &json!({})).await });
             let answer = std::future::poll_fn(|task| {
-                if let Some(run) = &mut self.run
-                    && let Poll::Ready(result) = run.as_mut().poll(task)
-                {
-                    self.result = Some(result);
-                    self.run = None;
+                // Nested, because plugins are also built with compilers that know no chains of `let`.
+                #[allow(clippy::collapsible_if)]
+                if let Some(run) = &mut self.run {
+                    if let Poll::Ready(result) = run.as_mut().poll(task) {
+                        self.result = Some(result);
+                        self.run = None;
+                    }
                 }
                 answer.as_mut().poll(task)
             })

@@ -61,7 +61,8 @@ pub(crate) fn guard(pool: &Arc<Pool>, plugin: &Arc<str>) -> Guard {
 }
 
 fn explain(error: &libloading::Error) -> Refusal {
-    let text = error.to_string();
+    // What the system says about the file is the cause, not the error itself.
+    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     let refusal = Refusal::new("plugin::load_failed", format!("the system cannot load it: {text}"));
     if text.contains("static TLS") {
         return refusal.with_help(
