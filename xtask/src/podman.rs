@@ -76,8 +76,9 @@ fn start(workspace: &Workspace) -> Result<Podman> {
     let child = Program::new("podman")
         .env("CONTAINERS_CONF", settings)
         .env("CONTAINERS_REGISTRIES_CONF", registries)
+        // As short-lived as the rest: Podman refuses a storage that it knows from another run directory.
         .arg("--root")
-        .arg(kept.join("data"))
+        .arg(runtime.join("data"))
         .arg("--runroot")
         .arg(runtime.join("run"))
         .args(["system", "service", "--time=0", &host])
