@@ -47,6 +47,8 @@ impl Drop for Podman {
         note("ending the Podman that was started for this");
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Podman mounts it onto itself, and leaves it so.
+        let _ = Program::new("umount").arg(self.runtime.join("data/overlay")).succeeds();
         let _ = fs::remove_dir_all(&self.runtime);
     }
 }
