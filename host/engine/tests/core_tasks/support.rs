@@ -18,7 +18,9 @@ struct Seen(Mutex<Vec<String>>);
 impl Observer for Seen {
     fn notice(&self, notice: &Notice<'_>) {
         if let Notice::Log { task, level, text, .. } = notice {
-            self.0.lock().unwrap().push(format!("{} {level} {}", task.task_id, String::from_utf8_lossy(text).trim_end()));
+            // How many lines one piece of a stream holds is a matter of time.
+            let text = String::from_utf8_lossy(text);
+            self.0.lock().unwrap().extend(text.trim_end().split('\n').map(|line| format!("{} {level} {line}", task.task_id)));
         }
     }
 }
