@@ -8,7 +8,7 @@ use switchyard_model::{JsonMap, State, TaskKind, task::ForEachItem};
 use switchyard_plugin_api::{Error, ErrorKind};
 use switchyard_store::storage::{self, StorageUri};
 
-use super::{Actor, Begun, Message, Running};
+use super::{Actor, Message, message::Running, start::Begun};
 use crate::{
     attempt::{Cancel, TaskLog},
     call::{self, Call, CallRun, Caller, batch},

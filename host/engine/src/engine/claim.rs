@@ -1,0 +1,131 @@
+//! Going on with what another host left.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use serde_json::Value as Json;
+use switchyard_plugin_api::Error;
+use switchyard_store::journal;
+use tokio::sync::mpsc;
+
+use super::{Engine, Shared, control::unknown, handle::Handle};
+use crate::{
+    actor::Actor,
+    core::{Replayed, replay},
+    left::Left,
+    load::Prepared,
+};
+
+impl Engine {
+    /// Goes on with everything that an earlier host left. What became of the attempts that were under way shows in the
+    /// [report](Self::recovery).
+    pub async fn recover(&self) -> Result<(), Error> {
+        let failed = |error: journal::Error| Error::environment(error.code(), error.to_string());
+        self.claim().await.map_err(failed)?;
+        if let Some(lease) = self.0.journal.lease() {
+            tokio::spawn(neighbours(Arc::downgrade(&self.0), lease));
+        }
+        Ok(())
+    }
+
+    /// Goes on with executions that no host runs.
+    pub(super) async fn claim(&self) -> Result<(), journal::Error> {
+        for summary in self.0.journal.claim().await? {
+            // One that waits for another may have taken it up already.
+            if self.find(&summary.id).is_some() {
+                self.0.recovery.change(|report| report.executions += 1);
+                continue;
+            }
+            match self.take_up(&summary.id).await {
+                Ok(_) => self.0.recovery.change(|report| report.executions += 1),
+                Err(error) => {
+                    tracing::error!(execution = %summary.id, flow = %summary.flow_id, code = %error.code, %error, "an execution cannot go on");
+                    self.0.recovery.change(|report| report.held.push((summary.id, error.to_string())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An execution that was begun before: one that runs, has ended, or was left by an earlier host and goes on now.
+    pub async fn known(&self, id: &str) -> Option<Handle> {
+        if let Some(handle) = self.find(id) {
+            return Some(handle);
+        }
+        let summary = self.0.journal.execution(id).await.ok().flatten()?;
+        if !summary.finished {
+            return self.take_up(id).await.ok();
+        }
+        let document = serde_json::from_slice(&summary.document?).ok()?;
+        Some(Handle::finished(document))
+    }
+
+    pub(super) async fn take_up(&self, id: &str) -> Result<Handle, Error> {
+        let Left { flow, execution, events, records } = self.left(id).await?;
+        let replayed = replay(Arc::clone(&flow.program), execution, events);
+        self.go_on(flow, replayed, records)
+    }
+
+    /// Lets an execution run that the journal has.
+    pub(super) fn go_on(&self, flow: Arc<Prepared>, replayed: Replayed, records: u32) -> Result<Handle, Error> {
+        let id = Arc::clone(&replayed.instance.execution().id);
+        let logs = self.0.logs.execution(&id).map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let (messages, inbox) = mpsc::unbounded_channel();
+        self.0.recovery.change(|report| report.opening += 1);
+        let actor = Actor::left(Arc::clone(&self.0), Arc::clone(&flow), replayed, records, logs, messages.clone(), inbox);
+        Ok(self.begin(id, flow, actor, messages))
+    }
+
+    /// What the journal has of an execution.
+    pub(crate) async fn left(&self, id: &str) -> Result<Left, Error> {
+        let records = self.0.journal.load(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        Left::read(id, &records, &self.0.registry, &self.0.config)
+    }
+
+    /// An execution as clients know it: as it ended, or as it is now.
+    pub async fn document(&self, id: &str) -> Result<Json, Error> {
+        if let Some(handle) = self.find(id)
+            && let Some(document) = handle.document().await
+        {
+            return serde_json::to_value(document).map_err(|error| unreadable(id, &error));
+        }
+        let found = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        match found.ok_or_else(|| unknown(id))?.document {
+            Some(document) => serde_json::from_slice(&document).map_err(|error| unreadable(id, &error)),
+            None => {
+                let Left { flow, execution, events, .. } = self.left(id).await?;
+                let replayed = replay(Arc::clone(&flow.program), execution, events);
+                serde_json::to_value(replayed.instance.execution()).map_err(|error| unreadable(id, &error))
+            }
+        }
+    }
+}
+
+/// Looks, as long as the engine is there, for what hosts leave that share the journal.
+pub(super) async fn neighbours(shared: Weak<Shared>, lease: Duration) {
+    let mut pulse = tokio::time::interval(lease / 3);
+    pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pulse.tick().await;
+        let Some(engine) = shared.upgrade().map(Engine) else { return };
+        match engine.claim().await {
+            Ok(()) => {}
+            // What runs here runs elsewhere as well from now on.
+            Err(error @ journal::Error::Fenced { .. }) => {
+                tracing::error!(code = error.code(), %error, "this host leaves everything to others");
+                return engine.detach().await;
+            }
+            Err(error) => tracing::warn!(code = error.code(), %error, "executions of other hosts cannot be looked for"),
+        }
+    }
+}
+
+fn unreadable(id: &str, error: &serde_json::Error) -> Error {
+    Error::new(
+        switchyard_plugin_api::ErrorKind::Internal,
+        "journal::record",
+        format!("the document of the execution `{id}` is damaged: {error}"),
+    )
+}

@@ -1,0 +1,141 @@
+//! What people do to executions: kill, resume, restart, replay. Spec 8.5.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use switchyard_model::{Execution, JsonMap, Label};
+use switchyard_plugin_api::Error;
+use switchyard_store::journal::{Record, Write};
+
+use super::{
+    Engine,
+    handle::Handle,
+    submission::{Refused, new_id},
+};
+use crate::{
+    actor::Message,
+    core::{again, replay},
+    left::Left,
+};
+
+impl Engine {
+    /// Ends an execution, whoever began it.
+    pub async fn kill(&self, id: &str) -> Result<Handle, Error> {
+        let handle = self.reach(id).await?;
+        handle.kill();
+        Ok(handle)
+    }
+
+    /// Goes on with a paused execution; the inputs are those that its Pause task asks for.
+    pub async fn resume(&self, id: &str, inputs: JsonMap) -> Result<Handle, Error> {
+        let handle = self.reach(id).await?;
+        match handle.resume(None, inputs).await {
+            Ok(()) => Ok(handle),
+            Err(Refused::Error(error)) => Err(error),
+            Err(Refused::Inputs(violations)) => {
+                Err(Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`"))
+            }
+        }
+    }
+
+    /// Runs again what failed in an execution that is over, or what was killed.
+    pub async fn restart(&self, id: &str) -> Result<Handle, Error> {
+        self.over(id).await?;
+        let Left { flow, execution, events, records, .. } = self.left(id).await?;
+        let Some(kept) = again::restart(Arc::clone(&flow.program), execution.clone(), &events) else {
+            return Err(Error::user("execution::nothing_failed", format!("nothing failed in the execution `{id}`"))
+                .with_help("`switchyard executions replay` makes a new execution of it"));
+        };
+        let payload = serde_json::to_vec(&kept.events).unwrap_or_default();
+        let record = Record { execution_id: id.to_owned(), seq: records, kind: "restart".into(), payload };
+        let written = self.0.journal.append(record).await;
+        written.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let mut all: Vec<Option<_>> = events.into_iter().map(Some).collect();
+        let events = kept.events.iter().filter_map(|place| all.get_mut(*place)?.take());
+        let mut replayed = replay(Arc::clone(&flow.program), execution, events);
+        replayed.pending.retain(|effect| !matches!(effect, crate::core::Effect::Start { run } if kept.again.contains(run)));
+        let handle = self.go_on(flow, replayed, records + 1)?;
+        for run in kept.again {
+            let _ = handle.0.messages.send(Message::Event(crate::core::Event::Again { run }));
+        }
+        Ok(handle)
+    }
+
+    /// A new execution with the inputs of one that is over; with what that one did before a task run began.
+    pub async fn replay(&self, id: &str, task_run: Option<&str>) -> Result<Handle, Error> {
+        self.over(id).await?;
+        let Left { flow, execution, events, .. } = self.left(id).await?;
+        let kept = match task_run {
+            None => Vec::new(),
+            Some(wanted) => {
+                let whole = replay(Arc::clone(&flow.program), execution.clone(), events.iter().cloned());
+                let run = whole.instance.execution().task_run_list.iter().position(|run| &*run.id == wanted || &*run.task_id == wanted);
+                run.and_then(|run| again::before(&events, run)).ok_or_else(|| {
+                    Error::user("execution::unknown_task_run", format!("the execution `{id}` has no task run `{wanted}` that began"))
+                        .with_help("`switchyard executions show` lists its task runs")
+                })?
+            }
+        };
+        let mut copy = Execution::new(
+            new_id(),
+            Arc::clone(&execution.namespace),
+            Arc::clone(&execution.flow_id),
+            execution.flow_revision,
+            Timestamp::now(),
+        );
+        copy.inputs = Arc::clone(&execution.inputs);
+        copy.labels = execution.labels.iter().filter(|label| &*label.key != "system.correlationId").cloned().collect();
+        copy.labels.push(Label::new("system.correlationId", Arc::clone(&copy.id)));
+        copy.trigger = execution.trigger.clone();
+        copy.parent_id = Some(Arc::clone(&execution.id));
+        copy.original_id = Arc::clone(&execution.original_id);
+        let mut all: Vec<Option<_>> = events.into_iter().map(Some).collect();
+        let events: Vec<_> = kept.iter().filter_map(|place| all.get_mut(*place)?.take()).collect();
+        let mut writes = vec![Write::Record(Record {
+            execution_id: copy.id.to_string(),
+            seq: 0,
+            kind: "created".into(),
+            payload: serde_json::to_vec(&serde_json::json!({ "execution": copy, "flow": *flow.text })).unwrap_or_default(),
+        })];
+        for (seq, event) in (1..).zip(&events) {
+            let payload = serde_json::to_vec(event).unwrap_or_default();
+            writes.push(Write::Record(Record { execution_id: copy.id.to_string(), seq, kind: "event".into(), payload }));
+        }
+        let records = u32::try_from(writes.len()).unwrap_or(u32::MAX);
+        let written = self.0.journal.commit(writes).await;
+        written.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let replayed = replay(Arc::clone(&flow.program), copy, events);
+        self.go_on(flow, replayed, records)
+    }
+
+    /// Fails when an execution is unknown or not over.
+    pub(super) async fn over(&self, id: &str) -> Result<(), Error> {
+        let summary = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        if summary.ok_or_else(|| unknown(id))?.finished && self.find(id).is_none() {
+            return Ok(());
+        }
+        Err(Error::user("execution::not_over", format!("the execution `{id}` is not over"))
+            .with_help("wait for its end, or kill it with `switchyard executions kill`"))
+    }
+
+    /// An execution that is not over; one that no host runs is taken up.
+    pub(super) async fn reach(&self, id: &str) -> Result<Handle, Error> {
+        if let Some(handle) = self.find(id) {
+            return Ok(handle);
+        }
+        let summary = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        if summary.ok_or_else(|| unknown(id))?.finished {
+            return Err(over(id));
+        }
+        self.take_up(id).await
+    }
+}
+
+pub(super) fn unknown(id: &str) -> Error {
+    Error::user("execution::unknown", format!("there is no execution `{id}`")).with_help("`switchyard executions list` shows what there is")
+}
+
+pub(super) fn over(id: &str) -> Error {
+    Error::user("execution::over", format!("the execution `{id}` is over"))
+        .with_help("`switchyard executions restart` runs what failed in it again, `replay` makes a new one of it")
+}
