@@ -188,6 +188,9 @@ pub struct Explain {
 #[derive(Debug, Subcommand)]
 pub enum Plugins {
     /// What is loaded, and why not
+    ///
+    /// While a server runs on the data directory, it is compared with what that server has: what is active after a restart, what would be
+    /// gone.
     List {
         /// One JSON document
         #[arg(long)]
@@ -195,6 +198,8 @@ pub enum Plugins {
         /// Also other names of each type, and the host's own tasks and triggers
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        data: DataDir,
     },
     /// Documentation, properties and examples of a type
     Show {

@@ -8,71 +8,7 @@ mod support;
 use std::{fs, path::Path, thread, time::Duration};
 
 use serde_json::Value as Json;
-use support::{Home, Running};
-
-/// A server of one data directory.
-struct Server<'a> {
-    home: &'a Home,
-    running: Option<Running>,
-}
-
-impl<'a> Server<'a> {
-    fn start(home: &'a Home) -> Self {
-        let mut server = Self { home, running: None };
-        server.again();
-        server
-    }
-
-    fn again(&mut self) {
-        let mut command = self.home.command(&["serve"]);
-        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data"));
-        let mut running = Running::start(command);
-        running.until("serving");
-        self.running = Some(running);
-    }
-
-    fn kill(&mut self) {
-        let running = self.running.take().unwrap();
-        running.signal("KILL");
-        running.end();
-    }
-
-    fn ask(&self, arguments: &[&str]) -> support::Ran {
-        let mut command = self.home.command(arguments);
-        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data"));
-        support::Ran(command.output().unwrap())
-    }
-
-    fn submit(&self, flow: &str) -> String {
-        self.home.file("flow.yaml", flow);
-        self.ask(&["run", "flow.yaml", "--server", "--detach"]).expect(0).stdout().trim().to_owned()
-    }
-
-    fn show(&self, id: &str) -> Json {
-        serde_json::from_str(&self.ask(&["executions", "show", id, "--output", "json"]).expect(0).stdout()).unwrap()
-    }
-
-    /// Follows it to its end.
-    fn end(&self, id: &str) -> Json {
-        self.ask(&["logs", "--follow", id]).expect(0);
-        loop {
-            let document = self.show(id);
-            if document["state"]["endDate"].is_string() {
-                return document;
-            }
-            thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Server<'_> {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.signal("TERM");
-            running.end();
-        }
-    }
-}
+use support::{Home, server::Server};
 
 fn rounds(usual: usize) -> usize {
     std::env::var("SWITCHYARD_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)

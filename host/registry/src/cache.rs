@@ -51,7 +51,8 @@ impl Cache {
                     .with_help(refusal.help.unwrap_or_default())
             })?;
         }
-        let host = std::env::current_exe().and_then(|exe| Stamp::at(&exe)).map_err(failed)?;
+        // Not by its path: the program may have been replaced since it began.
+        let host = Stamp::at(Path::new("/proc/self/exe")).map_err(failed)?;
         let host = hash(format!("{} {}", host.name(), switchyard_plugin_api::API_VERSION).as_bytes())[..16].to_owned();
         Ok(Self { root, host })
     }

@@ -56,6 +56,8 @@ pub struct Options {
     pub policy: Policy,
     /// Writes `NAME.so.status.json` beside each library where that is possible.
     pub write_status: bool,
+    /// It stays and looks after the directories: commands leave what it has written beside the libraries.
+    pub serves: bool,
     /// A synchronous call into a plugin, or one poll of its future, that takes longer is named.
     pub slow_call: Duration,
     /// A plugin whose own runtime does not answer for so long while it has work is named; one that blocks a thread of the host for so
@@ -79,6 +81,7 @@ impl Options {
             trust: Trust::default(),
             policy: Policy::default(),
             write_status: true,
+            serves: false,
             slow_call: Duration::from_secs(1),
             unresponsive_after: Duration::from_secs(5),
             pool_threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)),

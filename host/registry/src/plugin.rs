@@ -34,7 +34,7 @@ pub(crate) struct Plugin {
 }
 
 enum Origin {
-    BuiltIn(Box<PluginSet>),
+    BuiltIn(Arc<PluginSet>),
     Library(Box<File>),
 }
 
@@ -58,11 +58,23 @@ enum Opened {
 
 impl Plugin {
     pub fn built_in(set: PluginSet) -> Self {
+        Self::of_set(Arc::new(set))
+    }
+
+    /// The same again, when it is compiled in.
+    pub fn built_in_again(&self) -> Option<Self> {
+        match &self.origin {
+            Origin::BuiltIn(set) => Some(Self::of_set(Arc::clone(set))),
+            Origin::Library(_) => None,
+        }
+    }
+
+    fn of_set(set: Arc<PluginSet>) -> Self {
         let info = set.info().clone();
         let manifest = set.manifest();
         let names = manifest.components.iter().map(Names::of).collect();
         let components = OnceLock::from(Ok(manifest.components.into_iter().map(Arc::new).collect()));
-        Self { id: info.id.as_str().into(), info, names, warnings: Vec::new(), origin: Origin::BuiltIn(Box::new(set)), components }
+        Self { id: info.id.as_str().into(), info, names, warnings: Vec::new(), origin: Origin::BuiltIn(set), components }
     }
 
     pub fn library(

@@ -20,7 +20,7 @@ use crate::{
     refusal::Refusal,
     scan::{self, Scan},
     schema::Properties,
-    status::{State, Status, write_note},
+    status::{self, Author, State, Status, write_note},
     trust::{Change, Lock, Locked},
 };
 
@@ -46,21 +46,31 @@ pub type LockChanges = (PathBuf, Vec<(String, Change)>);
 impl Registry {
     /// Scans the directories. What is wrong with any of them is in [`Registry::plugins`]; the rest is used.
     pub fn open(options: Options, built_in: Vec<PluginSet>) -> Self {
-        let quarantine = Quarantine::new(&options.record_dir);
-        let Scan { libraries, refused } = scan::scan(&options, &quarantine);
-        let plugins: Vec<Plugin> = built_in.into_iter().map(Plugin::built_in).chain(libraries).collect();
-        let catalog = Catalog::of(&plugins);
-        for (plugin, entry) in plugins.iter().filter_map(|plugin| plugin.placement().1.map(|entry| (plugin, entry))) {
+        let registry = Self::look(options, built_in.into_iter().map(Plugin::built_in).collect());
+        let quarantined = registry.0.plugins.iter().filter_map(|plugin| plugin.placement().1.map(|entry| (plugin, entry)));
+        for (plugin, entry) in quarantined {
             tracing::warn!(plugin = &*plugin.id, reason = %entry.reason, "in quarantine: the plugin runs in a process of its own");
         }
+        if registry.0.options.write_status {
+            registry.write_notes(&registry.plugins());
+        }
+        registry
+    }
+
+    /// What a host that starts now with the same options would have. Opens no library.
+    pub fn afresh(&self) -> Self {
+        Self::look(self.0.options.clone(), self.0.plugins.iter().filter_map(Plugin::built_in_again).collect())
+    }
+
+    fn look(options: Options, built_in: Vec<Plugin>) -> Self {
+        let quarantine = Quarantine::new(&options.record_dir);
+        let Scan { libraries, refused } = scan::scan(&options, &quarantine);
+        let plugins: Vec<Plugin> = built_in.into_iter().chain(libraries).collect();
+        let catalog = Catalog::of(&plugins);
         let record = quarantine.clone();
         let blocked = Arc::new(move |plugin: &str, reason: String| record.add(plugin, &reason));
         let pool = Pool::new(options.pool_threads, options.slow_call, options.unresponsive_after, blocked);
-        let registry = Self(Arc::new(Inner { options, plugins, catalog, refused, pool, quarantine, schemas: Mutex::default() }));
-        if registry.0.options.write_status {
-            registry.write_notes();
-        }
-        registry
+        Self(Arc::new(Inner { options, plugins, catalog, refused, pool, quarantine, schemas: Mutex::default() }))
     }
 
     /// The task runner of a type, by any of its names. Opens its library at the first call.
@@ -240,6 +250,7 @@ impl Registry {
             plugin: Some(plugin.info.id.clone()),
             version: Some(plugin.info.version.clone()),
             file: plugin.path().cloned(),
+            hash: plugin.hash().map(str::to_owned),
             state,
             isolation: plugin.path().map(|_| isolation),
             quarantine: quarantine.map(|entry| entry.reason.clone()),
@@ -249,17 +260,35 @@ impl Registry {
         }
     }
 
-    fn write_notes(&self) {
-        let rows = self.plugins();
+    /// Writes beside each library what the rows say about it, and removes what stands beside libraries that are gone.
+    pub(crate) fn write_notes(&self, rows: &[Status]) {
+        let author = if self.0.options.serves { Author::Server } else { Author::Command };
         let mut by_file: BTreeMap<&Path, Vec<&Status>> = BTreeMap::new();
         for row in rows.iter().filter(|row| row.state != State::Missing) {
             if let Some(file) = &row.file {
                 by_file.entry(file).or_default().push(row);
             }
         }
-        for (file, rows) in by_file {
-            write_note(file, &rows);
+        if author == Author::Server {
+            let kept: Vec<&Path> = by_file.keys().copied().collect();
+            self.0.options.directories.iter().for_each(|directory| status::remove_notes(&directory.path, &kept));
         }
+        for (file, rows) in by_file {
+            write_note(file, &rows, author);
+        }
+    }
+
+    /// Every manifest of a library, by file. One that cannot be read is left out and logged.
+    pub fn manifests(&self) -> BTreeMap<PathBuf, Manifest> {
+        let read = |plugin: &Plugin| {
+            let manifest = plugin.manifest().inspect_err(|error| tracing::warn!(plugin = &*plugin.id, %error, "a manifest is left out"));
+            Some((plugin.path()?.clone(), manifest.ok()?))
+        };
+        self.0.plugins.iter().filter(|plugin| plugin.path().is_some()).filter_map(read).collect()
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.0.options
     }
 }
 

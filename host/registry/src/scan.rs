@@ -147,14 +147,19 @@ fn list(directory: &Directory, options: &Options) -> Result<Vec<PathBuf>, Refusa
     let mut files = Vec::new();
     for entry in fs::read_dir(&directory.path).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && path.extension().is_some_and(|extension| extension == EXTENSION) {
+        if is_library(&path) {
             files.push(path);
         }
     }
     // The order of a directory is arbitrary, that of a report should not be.
     files.sort();
     Ok(files)
+}
+
+/// Whether a file of this name is looked at.
+pub(crate) fn is_library(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && path.extension().is_some_and(|extension| extension == EXTENSION)
 }
 
 /// Whether a file and its private copy are as they were when the verdict was made.

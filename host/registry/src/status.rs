@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use switchyard_plugin_api::ComponentKind;
 
 use crate::{cache, isolation::Isolation};
@@ -19,6 +19,10 @@ pub enum State {
     Ready,
     /// Its library is open.
     Loaded,
+    /// Passed every check; the server that runs has another content of the file, or none.
+    ActiveAfterRestart,
+    /// The server that runs has it; the file is not there any more.
+    GoneAfterRestart,
     /// Another plugin brings the type in a higher version.
     Superseded,
     /// Another plugin brings the type in the same version, so neither is used.
@@ -35,6 +39,8 @@ impl State {
             Self::BuiltIn => "built-in",
             Self::Ready => "ready",
             Self::Loaded => "loaded",
+            Self::ActiveAfterRestart => "active after restart",
+            Self::GoneAfterRestart => "gone after restart",
             Self::Superseded => "superseded",
             Self::Conflict => "conflict",
             Self::Refused => "refused",
@@ -42,9 +48,9 @@ impl State {
         }
     }
 
-    /// Whether flows can use it.
+    /// Whether flows of a host that starts now can use it.
     pub fn is_usable(self) -> bool {
-        matches!(self, Self::BuiltIn | Self::Ready | Self::Loaded)
+        matches!(self, Self::BuiltIn | Self::Ready | Self::Loaded | Self::ActiveAfterRestart)
     }
 }
 
@@ -67,6 +73,9 @@ pub struct Status {
     /// Absent for what is compiled into the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// SHA-256 of the file's content; absent when the file is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
     pub state: State,
     /// Where its code runs; absent for what is compiled into the host and for what is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +103,7 @@ impl Status {
             plugin: None,
             version: None,
             file: Some(file.to_owned()),
+            hash: None,
             state,
             isolation: None,
             quarantine: None,
@@ -112,24 +122,69 @@ impl Status {
 }
 
 /// What stands beside a library for those who only see the directory.
-#[derive(Serialize)]
-struct Note<'a> {
-    host: &'static str,
-    api: &'static str,
-    components: &'a [&'a Status],
+#[derive(Serialize, Deserialize)]
+struct Note<Components> {
+    host: String,
+    api: String,
+    /// The server whose word this is. As long as it runs, other hosts leave the note to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<u32>,
+    components: Components,
+}
+
+const ENDING: &str = ".status.json";
+
+/// Whose word a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    Command,
+    Server,
 }
 
 /// Writes `NAME.so.status.json` when it would say something new and the directory is writable.
-pub(crate) fn write_note(file: &Path, rows: &[&Status]) {
-    let note = Note { host: env!("CARGO_PKG_VERSION"), api: switchyard_plugin_api::API_VERSION, components: rows };
+pub(crate) fn write_note(file: &Path, rows: &[&Status], author: Author) {
+    let path = note(file);
+    let present = fs::read(&path).ok();
+    if author == Author::Command && present.as_deref().is_some_and(is_of_another) {
+        return;
+    }
+    let note = Note {
+        host: env!("CARGO_PKG_VERSION").to_owned(),
+        api: switchyard_plugin_api::API_VERSION.to_owned(),
+        server: (author == Author::Server).then(std::process::id),
+        components: rows,
+    };
     let Ok(mut json) = serde_json::to_vec_pretty(&note) else { return };
     json.push(b'\n');
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".status.json");
-    let path = file.with_file_name(name);
-    if fs::read(&path).is_ok_and(|present| present == json) {
+    if present.is_some_and(|present| present == json) {
         return;
     }
     // A directory that cannot be written has no notes; the list is still there.
     let _ = cache::write(&path, &json, 0o644);
+}
+
+/// Removes the notes of a directory whose libraries are neither there nor among `kept`.
+pub(crate) fn remove_notes(directory: &Path, kept: &[&Path]) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(library) = name.to_str().and_then(|name| name.strip_suffix(ENDING)) else { continue };
+        let library = directory.join(library);
+        let ours = || fs::read(entry.path()).is_ok_and(|bytes| serde_json::from_slice::<Note<IgnoredAny>>(&bytes).is_ok());
+        if !kept.contains(&&*library) && library.symlink_metadata().is_err() && ours() {
+            // Somebody else may have removed it: that is what was wanted.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn note(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(ENDING);
+    file.with_file_name(name)
+}
+
+/// Whether a note is the word of a server that runs.
+fn is_of_another(note: &[u8]) -> bool {
+    let server = serde_json::from_slice::<Note<IgnoredAny>>(note).ok().and_then(|note| note.server);
+    server.is_some_and(|pid| pid != std::process::id() && Path::new("/proc").join(pid.to_string()).exists())
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod server;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -129,6 +131,10 @@ impl Running {
             assert_eq!(errors.read(&mut byte).unwrap(), 1, "the program ended without saying {text:?}");
             said.push(byte[0]);
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {

@@ -96,6 +96,11 @@ impl Lock {
         directory.join(FILE)
     }
 
+    /// Whether a file of this name is one.
+    pub(crate) fn is_name(name: &str) -> bool {
+        name == FILE
+    }
+
     pub(crate) fn read(directory: &Path) -> Result<Self, Refusal> {
         let path = Self::path(directory);
         let help = "accept what is there with `switchyard plugins lock`";

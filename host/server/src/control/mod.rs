@@ -6,7 +6,7 @@ mod words;
 
 pub use client::Client;
 pub use serve::{Control, Wish};
-pub use words::{Answer, LogLine, Request, Row, Status};
+pub use words::{Answer, LogLine, Plugins, Request, Row, Status};
 
 /// Its name in the data directory. Whoever may write there may use it.
 const SOCKET: &str = "control.sock";

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use switchyard_engine::{Engine, Handle, Refused, Submission, load};
 use switchyard_model::{Severity, Sources};
 use switchyard_plugin_api::Error;
+use switchyard_registry::News;
 use switchyard_store::{
     journal::{ExecutionFilter, Summary},
     logs::{Line, Source},
@@ -22,7 +23,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{Answer, LogLine, Request, Row, SOCKET, Status};
+use super::{Answer, LogLine, Plugins, Request, Row, SOCKET, Status};
 
 /// Longest line that is shown.
 const CUT: usize = 64 * 1024;
@@ -42,7 +43,9 @@ struct Inner {
     engine: Engine,
     address: PathBuf,
     /// Facts of the program around.
-    base: Mutex<Status>,
+    base: Status,
+    /// The last about plugin files.
+    news: Mutex<News>,
     wishes: mpsc::UnboundedSender<Wish>,
 }
 
@@ -57,7 +60,7 @@ impl Control {
         let _ = std::fs::remove_file(&short);
         let listener = UnixListener::bind(&short)?;
         std::fs::set_permissions(&short, std::fs::Permissions::from_mode(0o600))?;
-        let control = Self(Arc::new(Inner { engine, address, base: Mutex::new(base), wishes }));
+        let control = Self(Arc::new(Inner { engine, address, base, news: Mutex::default(), wishes }));
         let serving = control.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -77,11 +80,24 @@ impl Control {
         let _ = std::fs::remove_file(&self.0.address);
     }
 
-    /// Notes a change of a plugin file, to be shown to whoever asks.
-    pub fn note_plugin(&self, line: String) {
-        let mut base = self.0.base.lock().unwrap_or_else(PoisonError::into_inner);
-        base.plugins.retain(|known| known != &line);
-        base.plugins.push(line);
+    /// Notes what was noticed about plugin files, to be shown to whoever asks.
+    pub fn note_plugins(&self, news: News) {
+        *self.0.news.lock().unwrap_or_else(PoisonError::into_inner) = news;
+    }
+
+    fn news(&self) -> News {
+        self.0.news.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn plugins(&self) -> Plugins {
+        let News { outlook, unwatched, .. } = self.news();
+        // Whoever asks may be elsewhere.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let registry = self.0.engine.registry();
+        let mut rows = registry.plugins();
+        rows.iter_mut().for_each(|row| row.file = row.file.take().map(absolute));
+        let directories = registry.directories().into_iter().map(absolute).collect();
+        Plugins { pid: std::process::id(), directories, rows, outlook, unwatched }
     }
 
     async fn serve(&self, stream: UnixStream) -> io::Result<()> {
@@ -104,10 +120,11 @@ impl Control {
         let engine = &self.0.engine;
         match request {
             Request::Status => {
-                let mut status = self.0.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let mut status = self.0.base.clone();
                 status.running = engine.count();
                 status.processes = engine.processes();
                 status.recovery = engine.recovery().report();
+                status.plugins = self.news().outlook.lines();
                 Ok(Answer::Status(status))
             }
             Request::Run { name, flow, inputs, files, labels } => {
@@ -147,6 +164,7 @@ impl Control {
                 let _ = self.0.wishes.send(Wish::Reload);
                 Ok(Answer::Done)
             }
+            Request::Plugins => Ok(Answer::Plugins(self.plugins())),
             Request::Follow { .. } => Ok(Answer::Done),
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use switchyard_engine::recovery::Report;
 use switchyard_model::{JsonMap, Label};
+use switchyard_registry::Outlook;
 
 /// From the client; one for each connection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,6 +61,8 @@ pub enum Request {
     },
     /// Restarts the host in place.
     Reload,
+    /// What is loaded.
+    Plugins,
 }
 
 /// From the server.
@@ -74,6 +77,7 @@ pub enum Answer {
         rows: Vec<Row>,
     },
     Line(LogLine),
+    Plugins(Plugins),
     Done,
     Refused {
         code: String,
@@ -95,9 +99,24 @@ pub struct Status {
     pub processes: usize,
     /// What this start found of the work of an earlier host.
     pub recovery: Report,
-    /// Changes of plugin files since the start.
+    /// What a restart would change about plugins, a line each.
     #[serde(default)]
     pub plugins: Vec<String>,
+}
+
+/// What a server has loaded, and what it has noticed since.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plugins {
+    pub pid: u32,
+    pub directories: Vec<PathBuf>,
+    /// Paths are absolute.
+    pub rows: Vec<switchyard_registry::Status>,
+    /// What a restart would change.
+    pub outlook: Outlook,
+    /// Why the system does not watch all directories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwatched: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
 //! `switchyard plugins list`: what is loaded, and why not.
 
 use switchyard_model::{catalog, type_name::former_types};
-use switchyard_registry::{State, Status};
+use switchyard_registry::{Outlook, State, Status};
+use switchyard_server::control::Plugins;
 
+use super::loaded;
 use crate::{
-    arguments::Globals,
+    arguments::{DataDir, Globals},
     command::{print, print_json},
     exit::Exit,
     failure::Failure,
@@ -12,14 +14,39 @@ use crate::{
     screen::{Palette, Screen, Table},
 };
 
-pub fn run(globals: &Globals, host: &Host, json: bool, all: bool) -> Result<Exit, Failure> {
-    let rows = host.registry.plugins();
+pub fn run(globals: &Globals, host: &Host, json: bool, all: bool, data: &DataDir) -> Result<Exit, Failure> {
+    let mut rows = host.registry.plugins();
+    let server = loaded::by_server(globals, data)?;
+    let compared = server.as_ref().filter(|server| server.directories == loaded::directories(host));
+    if let Some(server) = compared {
+        loaded::absolute(&mut rows);
+        rows = Outlook::between(&server.rows, &rows).rows(&server.rows, &rows);
+    }
     if json {
         print_json(&rows)?;
-    } else {
-        print(text(globals, host, &rows, all).as_bytes())?;
+        return Ok(Exit::Success);
     }
+    let mut text = text(globals, host, &rows, all);
+    if let Some(server) = &server {
+        text.push_str(&about(Screen::stdout(globals.color).palette, server, compared.is_some()));
+    }
+    print(text.as_bytes())?;
     Ok(Exit::Success)
+}
+
+/// What the rows were compared with.
+fn about(palette: Palette, server: &Plugins, compared: bool) -> String {
+    let pid = server.pid;
+    if !compared {
+        let names: Vec<String> = server.directories.iter().map(|path| path.display().to_string()).collect();
+        let line = format!("the server that runs (pid {pid}) has other directories: {}", names.join(", "));
+        return format!("{} {line}; name them with --plugins\n", palette.doubtful("!"));
+    }
+    let mut text = format!("{}\n", palette.dim(format!("compared with what the server that runs (pid {pid}) has loaded")));
+    if let Some(why) = &server.unwatched {
+        text.push_str(&format!("{} the system does not watch the directories for it: {why}\n", palette.doubtful("!")));
+    }
+    text
 }
 
 fn text(globals: &Globals, host: &Host, rows: &[Status], all: bool) -> String {
@@ -83,6 +110,7 @@ fn text(globals: &Globals, host: &Host, rows: &[Status], all: bool) -> String {
 fn state(palette: Palette, state: State, cell: String) -> String {
     match state {
         State::BuiltIn | State::Ready | State::Loaded => palette.good(cell).to_string(),
+        State::ActiveAfterRestart | State::GoneAfterRestart => palette.doubtful(cell).to_string(),
         State::Superseded => palette.dim(cell).to_string(),
         State::Conflict | State::Refused | State::Missing => palette.bad(cell).to_string(),
     }
@@ -97,7 +125,9 @@ fn isolation(row: &Status) -> String {
 fn problems(palette: Palette, rows: &[Status]) -> String {
     let mut lines = Vec::new();
     for row in rows {
-        if !row.state.is_usable() {
+        if row.state == State::GoneAfterRestart || row.state == State::ActiveAfterRestart && row.reason.is_some() {
+            lines.push(format!("{} {}", palette.doubtful("!"), row.line()));
+        } else if !row.state.is_usable() {
             let code = row.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
             let mark = if row.state == State::Superseded { palette.dim("-") } else { palette.bad("x") };
             lines.push(format!("{mark} {}{}", row.line(), palette.dim(code)));

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod docs;
 mod list;
+mod loaded;
 mod lock;
 mod new;
 pub(super) mod property;
@@ -28,7 +29,7 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
     let locking = matches!(command, Plugins::Lock);
     let host = Host::open_with(globals, |options| options.policy.locked &= !locking)?;
     match command {
-        Plugins::List { json, all } => list::run(globals, &host, *json, *all),
+        Plugins::List { json, all, data } => list::run(globals, &host, *json, *all, data),
         Plugins::Show { type_name, json } => show::run(globals, &host, type_name, *json),
         Plugins::Lock => lock::run(globals, &host),
         Plugins::Release { plugin } => release::run(&host, plugin),

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The directory that is meant.
-fn directory(globals: &Globals, data: &DataDir) -> Result<PathBuf, Failure> {
+pub fn directory(globals: &Globals, data: &DataDir) -> Result<PathBuf, Failure> {
     if let Some(named) = &data.data_dir {
         return Ok(named.clone());
     }

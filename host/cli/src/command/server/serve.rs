@@ -6,11 +6,12 @@ use std::{
     io::{self, Write},
     os::unix::process::CommandExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
 use switchyard_engine::{Engine, Keeper, Options, Unobserved, recovery::Report};
+use switchyard_registry::{Lookout, Registry};
 use switchyard_server::control::{Control, Status, Wish};
 
 use super::directory;
@@ -47,7 +48,7 @@ pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
     let lock = Lock::exclusive(&data_dir)?;
     let data_dir = data_dir.canonicalize().unwrap_or(data_dir);
     let keeper = Keeper::new(data_dir.join("keeper"), vec![program.clone().into_os_string(), "__keeper".into()]);
-    let mut host = Host::open_kept(globals, Some(keeper.clone()), |_| {})?;
+    let mut host = Host::open_kept(globals, Some(keeper.clone()), |options| options.serves = true)?;
     let flows = flow_files::load(&command.flows, &mut host, globals)?;
     let generation = env::var(GENERATION).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -91,6 +92,7 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
     let (control, mut wishes) = Control::start(engine.clone(), data_dir, status).map_err(|error| {
         Failure::new(Exit::Failed, "control::socket", format!("the control socket in {} cannot be opened: {error}", data_dir.display()))
     })?;
+    let _lookout = watch_plugins(&host.registry, &control)?;
     let report = engine.recovery().report();
     say(&format!("serving {} (pid {}), {} executions go on", data_dir.display(), std::process::id(), report.executions));
     for (id, why) in &report.held {
@@ -114,6 +116,30 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
     }
     engine.close().await;
     Ok(if restart { Next::Restart } else { Next::Stop })
+}
+
+/// Tells what becomes of the plugin directories.
+fn watch_plugins(registry: &Registry, control: &Control) -> Result<Lookout, Failure> {
+    let control = control.clone();
+    let unwatched = std::sync::Mutex::new(None);
+    let lookout = Lookout::start(registry, move |news| {
+        for (bad, line) in &news.lines {
+            if *bad {
+                tracing::warn!("plugin {line}");
+            } else {
+                tracing::info!("plugin {line}");
+                say(&format!("plugin {line}"));
+            }
+        }
+        let mut known = unwatched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = news.unwatched.as_ref().filter(|why| known.as_ref() != Some(*why)) {
+            tracing::warn!("the system does not watch the plugin directories, they are looked at every few seconds: {why}");
+        }
+        known.clone_from(&news.unwatched);
+        drop(known);
+        control.note_plugins(news);
+    });
+    lookout.map_err(|error| Failure::new(Exit::Failed, "cli::threads", format!("threads cannot be started: {error}")))
 }
 
 /// What a start found, in one line.

@@ -1,0 +1,82 @@
+//! `switchyard serve` on the data directory of a home.
+
+use std::thread;
+
+use serde_json::Value as Json;
+
+use super::{Home, Ran, Running};
+
+/// A server of one data directory.
+pub struct Server<'a> {
+    pub home: &'a Home,
+    pub running: Option<Running>,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl<'a> Server<'a> {
+    pub fn start(home: &'a Home) -> Self {
+        Self::start_with(home, &[])
+    }
+
+    /// With something in its environment.
+    pub fn start_with(home: &'a Home, environment: &[(&'static str, &str)]) -> Self {
+        let environment = environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut server = Self { home, running: None, environment };
+        server.again();
+        server
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().unwrap().pid()
+    }
+
+    pub fn again(&mut self) {
+        let mut command = self.home.command(&["serve"]);
+        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data")).envs(self.environment.iter().cloned());
+        let mut running = Running::start(command);
+        running.until("serving");
+        self.running = Some(running);
+    }
+
+    pub fn kill(&mut self) {
+        let running = self.running.take().unwrap();
+        running.signal("KILL");
+        running.end();
+    }
+
+    pub fn ask(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.home.command(arguments);
+        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data"));
+        Ran(command.output().unwrap())
+    }
+
+    pub fn submit(&self, flow: &str) -> String {
+        self.home.file("flow.yaml", flow);
+        self.ask(&["run", "flow.yaml", "--server", "--detach"]).expect(0).stdout().trim().to_owned()
+    }
+
+    pub fn show(&self, id: &str) -> Json {
+        serde_json::from_str(&self.ask(&["executions", "show", id, "--output", "json"]).expect(0).stdout()).unwrap()
+    }
+
+    /// Follows it to its end.
+    pub fn end(&self, id: &str) -> Json {
+        self.ask(&["logs", "--follow", id]).expect(0);
+        loop {
+            let document = self.show(id);
+            if document["state"]["endDate"].is_string() {
+                return document;
+            }
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.signal("TERM");
+            running.end();
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A server notices what becomes of its plugin directories, says what a restart would make of it, and is not disturbed by it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use serde_json::Value as Json;
+use support::{Home, server::Server};
+
+const LIBRARY: &str = "libswitchyard_plugin_scripts.so";
+const SHELL: &str = "io.kestra.plugin.scripts.shell.Commands";
+
+fn built(plugin: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_switchyard")).with_file_name(format!("libswitchyard_plugin_{plugin}.so"))
+}
+
+/// Puts a file there as `install` does, with its rights.
+fn drop_in(home: &Home, name: &str, content: &[u8], mode: u32) {
+    let staged = home.file("staged", content);
+    fs::set_permissions(&staged, fs::Permissions::from_mode(mode)).unwrap();
+    fs::rename(staged, home.plugins().join(name)).unwrap();
+}
+
+/// The rows of `plugins list --json` of a file.
+fn rows(server: &Server<'_>, name: &str) -> Vec<Json> {
+    let listed: Json = serde_json::from_str(&server.ask(&["plugins", "list", "--json"]).expect(0).stdout()).unwrap();
+    let of_file = |row: &&Json| row["file"].as_str().is_some_and(|file| file.ends_with(name));
+    listed.as_array().unwrap().iter().filter(of_file).cloned().collect()
+}
+
+fn note(home: &Home, name: &str) -> Json {
+    serde_json::from_slice(&fs::read(home.plugins().join(format!("{name}.status.json"))).unwrap()).unwrap()
+}
+
+/// Waits until the note beside a file says this state.
+fn until_noted(home: &Home, name: &str, state: &str) -> Json {
+    for _ in 0..20_000 {
+        let read = fs::read(home.plugins().join(format!("{name}.status.json"))).unwrap_or_default();
+        let note: Json = serde_json::from_slice(&read).unwrap_or_default();
+        if note["components"][0]["state"] == state {
+            return note;
+        }
+        thread::park_timeout(std::time::Duration::from_millis(3));
+    }
+    panic!("{name} is never {state}: {:?}", note(home, name));
+}
+
+#[test]
+fn every_kind_of_change_is_told_and_a_running_task_goes_on() {
+    let home = Home::new(&["scripts"]);
+    let scripts = fs::read(built("scripts")).unwrap();
+    let gate = home.folder.path().join("gate");
+    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let mut server = Server::start(&home);
+    let id = server.submit(&support::shell(&format!("['echo begun; read -r line < {}; echo $line']", gate.display())));
+    let running = server.running.as_mut().unwrap();
+
+    // A good file.
+    drop_in(&home, "misbehave.so", &fs::read(built("misbehave")).unwrap(), 0o755);
+    let line = running.until("misbehave.so");
+    assert!(line.contains("misbehave 0.1.0 passed every check; active after restart"), "{line}");
+    // A text, a library that everybody may write, another content of what is loaded.
+    drop_in(&home, "text.so", b"no library", 0o755);
+    running.until_error("text.so: refused: it is a text file");
+    drop_in(&home, "open.so", &scripts, 0o777);
+    running.until_error("open.so: refused: everybody may write it");
+    let changed = [&*scripts, b"\0"].concat();
+    drop_in(&home, LIBRARY, &changed, 0o755);
+    let line = running.until(LIBRARY);
+    assert!(line.contains("active after restart, until then scripts 0.1.0 is"), "{line}");
+
+    let table = server.ask(&["plugins", "list"]).expect(0).stdout();
+    for part in [
+        "active after restart",
+        "until then scripts 0.1.0 is active",
+        "text.so refused: it is a text file",
+        "compared with what the server",
+    ] {
+        assert!(table.contains(part), "{part} is not in\n{table}");
+    }
+    let shell = rows(&server, LIBRARY).into_iter().find(|row| row["type"] == SHELL).unwrap();
+    assert_eq!(shell["state"], "active-after-restart");
+    assert_eq!(until_noted(&home, LIBRARY, "active-after-restart")["components"].as_array().unwrap().len(), rows(&server, LIBRARY).len());
+    assert_eq!(until_noted(&home, "open.so", "refused")["components"][0]["code"], "plugin::writable_by_others");
+    let status: Json = serde_json::from_str(&fs::read_to_string(home.plugins().join("text.so.status.json")).unwrap()).unwrap();
+    assert_eq!((&status["components"][0]["state"], &status["components"][0]["code"]), (&"refused".into(), &"plugin::not_elf".into()));
+    // A command is another host, and leaves the word to the server.
+    home.run(&["plugins", "list"]).expect(0);
+    assert_eq!(note(&home, LIBRARY)["components"][0]["state"], "active-after-restart");
+
+    // Removed, and back as it was.
+    fs::remove_file(home.plugins().join(LIBRARY)).unwrap();
+    let running = server.running.as_mut().unwrap();
+    running.until_error("removed; scripts 0.1.0 stays active until a restart");
+    assert_eq!(rows(&server, LIBRARY)[0]["state"], "gone-after-restart");
+    assert_eq!(until_noted(&home, LIBRARY, "gone-after-restart")["server"], server.pid());
+    drop_in(&home, LIBRARY, &scripts, 0o755);
+    server.running.as_mut().unwrap().until("a restart changes nothing about it any more");
+    assert_ne!(rows(&server, LIBRARY)[0]["state"], "active-after-restart");
+
+    // All the while the task ran with what was loaded.
+    fs::write(&gate, "on\n").unwrap();
+    let ended = server.end(&id);
+    assert_eq!(ended["state"]["current"], "SUCCESS", "{ended:#}");
+    assert_eq!(ended["taskRunList"][0]["attempts"].as_array().unwrap().len(), 1);
+    // And a restart does what was said.
+    server.ask(&["restart"]).expect(0);
+    let misbehave = rows(&server, "misbehave.so");
+    assert!(!misbehave.is_empty() && misbehave.iter().all(|row| row["state"] == "ready"), "{misbehave:?}");
+    assert_eq!(until_noted(&home, "misbehave.so", "ready")["server"], server.pid());
+}
+
+#[test]
+fn a_directory_that_comes_later_and_one_that_goes_are_noticed() {
+    let home = Home::new(&[]);
+    let later = home.folder.path().join("above/later");
+    let mut server = Server::start_with(&home, &[("SWITCHYARD_PLUGINS", &format!("{}:{}", home.plugins().display(), later.display()))]);
+    server.running.as_mut().unwrap().until_error("above/later missing: the directory does not exist");
+    fs::create_dir_all(&later).unwrap();
+    fs::set_permissions(&later, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::copy(built("misbehave"), later.join("late.so")).unwrap();
+    let line = server.running.as_mut().unwrap().until("late.so");
+    assert!(line.contains("active after restart"), "{line}");
+    server.ask(&["restart"]).expect(0);
+    fs::remove_dir_all(&later).unwrap();
+    server.running.as_mut().unwrap().until_error("late.so: removed; misbehave 0.1.0 stays active until a restart");
+}
