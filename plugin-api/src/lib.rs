@@ -60,10 +60,13 @@ pub mod header;
 mod outcome;
 mod request;
 mod runner;
+mod scalar;
 pub mod script;
 mod task;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 mod value;
 
 pub use capabilities::{Capabilities, FileStrategy, Image, LogStreams, Placement};
@@ -76,6 +79,7 @@ pub use follow::{FollowedPlan, Line};
 pub use outcome::{Attached, FailureReason, Health, Outcome, Preview, Problem};
 pub use request::{Command, Files, Paths, RunRequest, TargetOs, TaskRef};
 pub use runner::{DynTaskRunner, TaskRunner, TypedRunner};
+pub use scalar::{Flag, OneOrMany, PullPolicy, Text};
 pub use task::{DynTask, DynamicRun, DynamicState, Plan, PlanContext, PlanFile, Task, TaskOutcome, TaskRequest, TypedTask};
 pub use value::{ByteSize, IsoDuration};
 

@@ -80,7 +80,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     };
     let documented = step("run the examples in plugin-api's documentation", || {
         Program::cargo()
-            .args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api", "--features", "testkit"])
+            .args(["test", "--locked", "--doc", "--package", "switchyard-plugin-api", "--features", "testkit,transfer"])
             .folder(&workspace.root)
             .run()
     });

@@ -40,7 +40,7 @@ fn no_reattach(subject: &Subject) -> Option<&'static str> {
 
 async fn unknown(subject: Subject) -> Checked {
     let run = subject.shell("true")?;
-    let host = super::host::Host::new(Default::default(), None, None, [0, 0]);
+    let host = super::Host::after(0, 0);
     let attached = subject.runner().attach(run.request.clone(), None, host.context());
     match tokio::time::timeout(subject.patience(), attached).await {
         Ok(Ok(Attached::Gone)) => Ok(()),

@@ -53,6 +53,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::__conformance as conformance;
+pub use host::Host;
 pub use report::{Report, Row, Verdict};
 use subject::Subject;
 

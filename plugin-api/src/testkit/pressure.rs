@@ -29,7 +29,7 @@ async fn waits(subject: Subject) -> Checked {
     let text = String::from_utf8_lossy(&LINE[..LINE.len() - 1]);
     let script = format!("yes '{text}' | head -c {BYTES}");
     let run = subject.shell(&script)?.sink(Sink::Repeats(LINE.repeat(1024))).room(200_000).start();
-    run.host.until("offer that the host refuses", subject.patience(), |seen| seen.refused > 0).await?;
+    run.host.sees("offer that the host refuses", subject.patience(), |seen| seen.refused > 0).await?;
     // A runner that asks again and again burns a processor for as long as the host is busy.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let refused = run.host.seen().refused;
@@ -49,7 +49,7 @@ async fn waits(subject: Subject) -> Checked {
 
 async fn cancel(subject: Subject) -> Checked {
     let run = subject.shell("yes 'a line of output'")?.room(100_000).start();
-    run.host.until("offer that the host refuses", subject.patience(), |seen| seen.refused > 0).await?;
+    run.host.sees("offer that the host refuses", subject.patience(), |seen| seen.refused > 0).await?;
     let grace = Duration::from_secs(1);
     run.host.cancel(CancelReason::Kill, grace);
     run.end_within(grace + subject.slack()).await.map(drop)

@@ -28,7 +28,7 @@ pub(crate) struct Run {
 pub(crate) struct Running<T = Outcome> {
     pub subject: Subject,
     pub request: RunRequest,
-    pub host: Arc<Host>,
+    pub host: Host,
     pub directory: Arc<Directory>,
     task: JoinHandle<Result<T, Error>>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Running<T = Outcome> {
 /// A run that has ended.
 pub(crate) struct Ended<T = Outcome> {
     pub result: Result<T, Error>,
-    pub host: Arc<Host>,
+    pub host: Host,
     pub directory: Arc<Directory>,
 }
 
@@ -100,25 +100,25 @@ impl Run {
     }
 
     pub fn start(self) -> Running {
-        let host = Host::new(self.sink.clone(), self.room, self.cancel_in, self.before);
+        let host = Host::prepared(self.sink.clone(), self.room, self.cancel_in, Some(self.before));
         self.start_on(host)
     }
 
     /// On a host that has asked it to end before it begins.
     pub fn start_cancelled(self, grace: Duration) -> Running {
-        let host = Host::new(self.sink.clone(), self.room, self.cancel_in, self.before);
+        let host = Host::prepared(self.sink.clone(), self.room, self.cancel_in, Some(self.before));
         host.cancel(CancelReason::Kill, grace);
         self.start_on(host)
     }
 
-    fn start_on(self, host: Arc<Host>) -> Running {
+    fn start_on(self, host: Host) -> Running {
         let (runner, request, context) = (self.subject.runner().clone(), self.request.clone(), host.context());
         let task = tokio::spawn(async move { runner.run(request, context).await });
         Running { subject: self.subject, request: self.request, host, directory: self.directory, task }
     }
 
     /// Runs to the end; what is no outcome is an error.
-    pub async fn end(self) -> Result<(Outcome, Arc<Host>, Arc<Directory>), String> {
+    pub async fn end(self) -> Result<(Outcome, Host, Arc<Directory>), String> {
         let ended = self.start().end().await?;
         match ended.result {
             Ok(outcome) => Ok((outcome, ended.host, ended.directory)),
@@ -127,7 +127,7 @@ impl Run {
     }
 
     /// Runs to the end and wants this exit code.
-    pub async fn ends_with(self, code: i32) -> Result<(Arc<Host>, Arc<Directory>), String> {
+    pub async fn ends_with(self, code: i32) -> Result<(Host, Arc<Directory>), String> {
         let (outcome, host, directory) = self.end().await?;
         if outcome.exit_code == code {
             return Ok((host, directory));
@@ -139,13 +139,13 @@ impl Run {
 
 impl Running {
     /// A run that has ended, as the one that another host looks for.
-    pub fn over(subject: Subject, request: RunRequest, host: Arc<Host>, directory: Arc<Directory>) -> Self {
+    pub fn over(subject: Subject, request: RunRequest, host: Host, directory: Arc<Directory>) -> Self {
         Self { subject, request, host, directory, task: tokio::spawn(async { Ok(Outcome::detached()) }) }
     }
 
     /// What another host would do after a restart.
     pub fn attach_again(&self, checkpoint: Option<Value>, before: [u64; 2]) -> Running<Attached> {
-        let host = Host::new(Sink::Keep, None, None, before);
+        let host = Host::after(before[0], before[1]);
         let (runner, request, context) = (self.subject.runner().clone(), self.request.clone(), host.context());
         let task = tokio::spawn(async move { runner.attach(request, checkpoint, context).await });
         Running { subject: self.subject.clone(), request: self.request.clone(), host, directory: self.directory.clone(), task }
@@ -177,7 +177,7 @@ impl<T> Running<T> {
     pub async fn says(&self, text: &str) -> Checked {
         let what = format!("{text:?} in the log");
         let said = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        let wait = self.host.until(&what, self.subject.patience(), |seen| said(&seen.stdout) || self.task.is_finished());
+        let wait = self.host.sees(&what, self.subject.patience(), |seen| said(&seen.stdout) || self.task.is_finished());
         wait.await?;
         if said(&self.host.seen().stdout) { Ok(()) } else { Err(format!("the run ended without {what}; {}", self.host.said())) }
     }

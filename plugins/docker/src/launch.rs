@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bollard::{errors::Error as EngineError, query_parameters::CreateContainerOptionsBuilder};
-use switchyard_plugin_api::{Progress, prelude::*};
+use switchyard_plugin_api::{Progress, PullPolicy, prelude::*};
 
 use crate::{
     auth,
@@ -11,7 +11,7 @@ use crate::{
     container::{Blueprint, KEY_LABEL},
     engine::{Engine, status},
     error::Failure,
-    properties::{Properties, PullPolicy},
+    properties::Properties,
     pull::{Order, Refusal, State},
     refusal,
     surroundings::Surroundings,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use switchyard_plugin_api::{ByteSize, IsoDuration, prelude::*};
+use switchyard_plugin_api::{ByteSize, Flag, IsoDuration, OneOrMany, PullPolicy, Text, prelude::*};
 
-use crate::scalar::{Cpus, Flag, OneOrMany, SwapSize, Text};
+use crate::scalar::{Cpus, SwapSize};
 
 /// Runs the task in a container on a Docker-compatible engine.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -117,29 +117,6 @@ pub struct Credentials {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("registry", &self.registry).field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
-/// When to pull the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum PullPolicy {
-    /// Before every run.
-    Always,
-    /// Only when the engine does not have it.
-    IfNotPresent,
-    /// Never: the engine must have it.
-    Never,
-}
-
-impl PullPolicy {
-    /// The word of the flow.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Always => "ALWAYS",
-            Self::IfNotPresent => "IF_NOT_PRESENT",
-            Self::Never => "NEVER",
-        }
     }
 }
 

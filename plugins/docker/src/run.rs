@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, StartContainerOptions};
 use futures_util::TryStreamExt;
-use switchyard_plugin_api::{CancelReason, Progress, prelude::*};
+use switchyard_plugin_api::{
+    CancelReason,
+    prelude::*,
+    transfer::{Owner, Wanted, has_entries},
+};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -12,7 +16,7 @@ use crate::{
     container::{Blueprint, working_dir},
     engine::Engine,
     error::Failure,
-    files::{self, Owner, Texts, Upload, Wanted},
+    files::{self, Texts, Upload},
     follow::{End, Following, Source},
     launch::{Launch, Launched},
     logs::{self, Position, Taken},
@@ -198,7 +202,7 @@ impl Run {
             return Ok(());
         }
         let is_root = owner.is_some_and(|o| o.uid == 0);
-        let empty = files.output_dir.is_none() && !files::has_entries(&files.working_dir);
+        let empty = files.output_dir.is_none() && !has_entries(&files.working_dir);
         if is_root && (empty || !with_volume) {
             // The engine makes the directory, and root owns it.
             return Ok(());
@@ -218,7 +222,7 @@ impl Run {
                 Failure::Upload { reason }
             }
         })?;
-        self.copied(copied.bytes, copied.warnings);
+        copied.report(&self.context);
         self.context.phase(Phase::Starting);
         Ok(())
     }
@@ -263,20 +267,13 @@ impl Run {
         }
         self.context.phase(Phase::StagingOut);
         match files::download(&self.engine.docker, id, source, &files.working_dir, &wanted).await {
-            Ok(fetched) => self.copied(fetched.bytes, fetched.warnings),
+            Ok(fetched) => fetched.report(&self.context),
             Err(reason) if files.outputs.is_empty() && files.output_dir.is_none() => {
                 self.context.message(Level::Warn, format!("files of the working directory were not copied out of the container: {reason}"));
             }
             Err(reason) => return Err(Failure::Download { reason }),
         }
         Ok(())
-    }
-
-    fn copied(&self, bytes: u64, warnings: Vec<String>) {
-        self.context.progress(Progress { done: bytes, total: Some(bytes), unit: "B".to_owned(), message: String::new() });
-        for warning in warnings {
-            self.context.message(Level::Warn, warning);
-        }
     }
 
     fn still_wanted(&self) -> Result<(), Failure> {

@@ -9,55 +9,6 @@ use switchyard_plugin_api::{
     schemars::{JsonSchema, Schema, SchemaGenerator, json_schema},
 };
 
-/// `true`, `false`, or their text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flag(pub bool);
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Bool(value) => Ok(Self(value)),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(Self(true)),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(Self(false)),
-            other => Err(D::Error::custom(format!("{other} is neither true nor false"))),
-        }
-    }
-}
-
-impl JsonSchema for Flag {
-    fn schema_name() -> Cow<'static, str> {
-        "Flag".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["boolean", "string"] })
-    }
-}
-
-/// Text, or a number that stands for it (`user: 1000`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text(pub String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Number(number) => Ok(Self(number.to_string())),
-            other => Err(D::Error::custom(format!("{other} is not text"))),
-        }
-    }
-}
-
-impl JsonSchema for Text {
-    fn schema_name() -> Cow<'static, str> {
-        "Text".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"] })
-    }
-}
-
 /// A number of processors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cpus(pub f64);
@@ -138,36 +89,6 @@ impl JsonSchema for SwapSize {
     }
 }
 
-/// One value or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OneOrMany<T>(pub Vec<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = match Value::deserialize(deserializer)? {
-            Value::Array(values) => values,
-            value => vec![value],
-        };
-        values
-            .into_iter()
-            // An owned value has no borrowed text, so its own deserializer serves every lifetime.
-            .map(|value| T::deserialize(value).map_err(D::Error::custom))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
-    fn schema_name() -> Cow<'static, str> {
-        format!("OneOrMany{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -194,13 +115,6 @@ mod tests {
             [(json!(-1), Some(-1)), (json!("-1"), Some(-1)), (json!("1g"), Some(1 << 30)), (json!(-2), None), (json!("-5MB"), None)]
         {
             assert_eq!(serde_json::from_value::<SwapSize>(value.clone()).ok().map(SwapSize::bytes), bytes, "{value}");
-        }
-    }
-
-    #[test]
-    fn flags_may_be_text() {
-        for (value, flag) in [(json!(true), Some(true)), (json!("False"), Some(false)), (json!("yes"), None), (json!(1), None)] {
-            assert_eq!(serde_json::from_value::<Flag>(value.clone()).ok().map(|f| f.0), flag, "{value}");
         }
     }
 }

@@ -7,7 +7,11 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Pod;
-use switchyard_plugin_api::{CancelReason, Cancellation, Progress, prelude::*};
+use switchyard_plugin_api::{
+    CancelReason, Cancellation,
+    prelude::*,
+    transfer::{Moved, Wanted},
+};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -19,7 +23,7 @@ use crate::{
     cleanup::Remains,
     cluster::{Sight, Tracked},
     error::Failure,
-    files::{self, Moved, Wanted},
+    files,
     logs::{Ended, Log, Position},
     outcome,
     pod::{MAIN, OUTPUT, UPLOAD},
@@ -196,7 +200,7 @@ impl<'a> Following<'a> {
                 asked = context.cancelled() => return Err(interruption(asked)),
             }
         };
-        self.moved(moved?);
+        moved?.report(&self.run.context);
         // The time limits are those of the cluster, not of our network.
         starting.pass(began.elapsed());
         context.phase(Phase::Starting);
@@ -332,7 +336,8 @@ impl<'a> Following<'a> {
     /// Copies out what the task declared.
     async fn fetch(&mut self, pod: &Pod, succeeded: bool) -> Result<(), Failure> {
         let files = &self.run.request.files;
-        let wanted = Wanted::of(files, self.run.request.properties.sync_working_directory());
+        let everything = self.run.request.properties.sync_working_directory();
+        let wanted = if everything { Wanted::Everything } else { Wanted::of(files) };
         if wanted == Wanted::Nothing || self.checkpoint.fetched || !has_container(pod, OUTPUT) {
             return Ok(());
         }
@@ -347,7 +352,7 @@ impl<'a> Following<'a> {
         };
         match fetched {
             Ok(moved) => {
-                self.moved(moved);
+                moved.report(&self.run.context);
                 self.checkpoint.fetched = true;
                 self.save().await;
                 Ok(())
@@ -427,14 +432,6 @@ impl<'a> Following<'a> {
             None => "it did not end",
         };
         self.run.context.message(Level::Warn, format!("the end of the log may be missing: {missing}"));
-    }
-
-    fn moved(&self, moved: Moved) {
-        let context = &self.run.context;
-        context.progress(Progress { done: moved.bytes, total: Some(moved.bytes), unit: "B".to_owned(), message: String::new() });
-        for warning in moved.warnings {
-            context.message(Level::Warn, warning);
-        }
     }
 
     async fn save(&mut self) {

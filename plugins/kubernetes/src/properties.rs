@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use switchyard_plugin_api::{prelude::*, schemars::Schema};
+use switchyard_plugin_api::{Flag, PullPolicy, Text, prelude::*, schemars::Schema};
 
-use crate::scalar::{Count, Flag, PullPolicy, Text, Texts};
+use crate::scalar::{Count, Texts};
 
 /// Runs the task as a pod of a Kubernetes cluster.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

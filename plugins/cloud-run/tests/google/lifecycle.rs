@@ -1,12 +1,16 @@
 //! From create to delete: results, kills, restarts, faults.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use switchyard_plugin_api::{Attached, CancelReason, ErrorKind, FailureReason};
+use switchyard_plugin_api::{Attached, CancelReason, ErrorKind, FailureReason, testkit::Host};
 
 use crate::{
     fake::{BUCKET, PROJECT, REGION},
-    setup::{Host, Setup, runner},
+    setup::{Setup, runner},
 };
+
+const GRACE: Duration = Duration::from_secs(5);
 
 fn ended(attached: Attached) -> i32 {
     match attached {
@@ -25,7 +29,7 @@ async fn c4_relative_and_absolute_paths_work_and_outputs_come_back() {
     std::fs::write(folder.join("in.txt"), "one\n").unwrap();
     std::fs::write(folder.join("deep/in.txt"), "two\n").unwrap();
     let outcome = setup.run().await.unwrap();
-    assert_eq!(outcome.exit_code, 0, "{}", setup.host.told.lock().unwrap().stderr);
+    assert_eq!(outcome.exit_code, 0, "{}", setup.host.stderr());
     for name in ["out.txt", "outputs/copy.txt"] {
         assert_eq!(std::fs::read_to_string(folder.join(name)).unwrap(), "one\ntwo\n", "{name}");
     }
@@ -46,7 +50,7 @@ async fn c6_c9_three_results_and_nothing_is_left() {
     // Somebody else cancels it.
     let setup = Setup::new("echo ready; sleep 100");
     let running = setup.spawn();
-    setup.host.until(|told| told.stdout.contains("ready")).await;
+    setup.host.until("output", |host| host.stdout().contains("ready")).await;
     let name = setup.google.state().executions.keys().next().unwrap().clone();
     setup.google.state().executions.get_mut(&name).unwrap().as_object_mut().unwrap().extend(
         json!({ "runningCount": 0, "cancelledCount": 1, "conditions": [{ "type": "Completed", "message": "by an operator" }] })
@@ -63,8 +67,8 @@ async fn c6_c9_three_results_and_nothing_is_left() {
 async fn c7_a_kill_cancels_once_and_a_finished_execution_not_at_all() {
     let setup = Setup::new("echo ready; sleep 100");
     let running = setup.spawn();
-    setup.host.until(|told| told.stdout.contains("ready")).await;
-    setup.host.cancel(CancelReason::Kill);
+    setup.host.until("output", |host| host.stdout().contains("ready")).await;
+    setup.host.cancel(CancelReason::Kill, GRACE);
     let outcome = running.await.unwrap().unwrap();
     assert_eq!(outcome.reason, Some(FailureReason::Killed));
     assert_eq!(setup.google.asked("POST", ":cancel"), 1);
@@ -72,7 +76,7 @@ async fn c7_a_kill_cancels_once_and_a_finished_execution_not_at_all() {
 
     let setup = Setup::new("true");
     setup.run().await.unwrap();
-    setup.host.cancel(CancelReason::Kill);
+    setup.host.cancel(CancelReason::Kill, GRACE);
     assert_eq!(setup.google.asked("POST", ":cancel"), 0);
 }
 
@@ -80,15 +84,15 @@ async fn c7_a_kill_cancels_once_and_a_finished_execution_not_at_all() {
 async fn c8_a_running_execution_is_adopted_with_its_log_and_a_finished_one_is_not() {
     let setup = Setup::new("echo one; until test -e go; do sleep 0.05; done; echo two; exit 4");
     let running = setup.spawn();
-    setup.host.until(|told| told.stdout.contains("one")).await;
-    setup.host.cancel(CancelReason::Detach);
+    setup.host.until("output", |host| host.stdout().contains("one")).await;
+    setup.host.cancel(CancelReason::Detach, GRACE);
     assert!(running.await.unwrap().unwrap().detached);
-    let checkpoint = setup.host.told.lock().unwrap().checkpoints.last().cloned();
+    let checkpoint = setup.host.checkpoints().last().cloned();
     assert_eq!(setup.google.asked("DELETE", "/jobs/"), 0, "the work goes on");
 
     let second = Host::new();
     let (attached, ()) = tokio::join!(setup.attach(checkpoint.clone(), &second), async {
-        second.until(|told| told.stdout.contains("one")).await;
+        second.until("output", |host| host.stdout().contains("one")).await;
         let folder = std::fs::read_dir(setup.google.mount()).unwrap().next().unwrap().unwrap().path();
         std::fs::write(folder.join("go"), "").unwrap();
     });
@@ -108,12 +112,12 @@ async fn c8_a_running_execution_is_adopted_with_its_log_and_a_finished_one_is_no
 async fn c8_without_resume_nothing_is_adopted() {
     let setup = Setup::new("sleep 100");
     let running = setup.spawn();
-    setup.host.until(|told| !told.checkpoints.is_empty()).await;
+    setup.host.until("checkpoint", |host| !host.checkpoints().is_empty()).await;
     let mut other = setup.request.clone();
     other.properties["resume"] = json!(false);
-    let context = switchyard_plugin_api::Context::new(Host::new());
+    let context = Host::new().context();
     assert_eq!(runner().attach(other, None, context).await.unwrap(), Attached::Gone);
-    setup.host.cancel(CancelReason::Kill);
+    setup.host.cancel(CancelReason::Kill, GRACE);
     running.await.unwrap().unwrap();
 }
 
@@ -162,7 +166,7 @@ async fn c13_late_entries_of_both_streams_and_forms_arrive_once() {
     let setup = Setup::new("unused").with("waitForLogInterval", json!("PT0.5S"));
     setup.google.state().stuck = true;
     let running = setup.spawn();
-    setup.host.until(|told| !told.checkpoints.is_empty()).await;
+    setup.host.until("checkpoint", |host| !host.checkpoints().is_empty()).await;
     let name = setup.google.state().executions.keys().next().unwrap().clone();
     let id = name.rsplit('/').next().unwrap().to_owned();
     let job = setup.google.state().created[0].clone();
@@ -171,7 +175,7 @@ async fn c13_late_entries_of_both_streams_and_forms_arrive_once() {
     }
     setup.google.log(&job, &id, "stderr", json!({ "textPayload": "wrong" }));
     setup.google.log(&job, &id, "stdout", json!({ "jsonPayload": { "a": 1 } }));
-    setup.host.until(|told| told.stdout.contains("line 2499")).await;
+    setup.host.until("output", |host| host.stdout().contains("line 2499")).await;
     setup
         .google
         .state()
@@ -187,7 +191,7 @@ async fn c13_late_entries_of_both_streams_and_forms_arrive_once() {
     assert_eq!(running.await.unwrap().unwrap().exit_code, 0);
     let expected: String = (0..2500).map(|number| format!("line {number}\n")).collect();
     assert_eq!(setup.host.stdout(), format!("{expected}{{\"a\":1}}\nlate\nolder\n"));
-    assert_eq!(setup.host.told.lock().unwrap().stderr, "wrong\n");
+    assert_eq!(setup.host.stderr(), "wrong\n");
 }
 
 #[tokio::test]

@@ -1,28 +1,20 @@
 //! The working directory's way into the container and back.
 
 mod download;
-mod names;
 mod owner;
 mod upload;
-mod wanted;
 
 pub use download::download;
-pub use owner::{Owner, Texts, resolve as resolve_owner};
+pub use owner::{Texts, resolve as resolve_owner};
 pub use upload::{Upload, upload};
-pub use wanted::Wanted;
 
-use std::{io::Read, path::Path};
+use std::io::Read;
 
-use switchyard_plugin_api::Files;
+use switchyard_plugin_api::{Files, transfer::has_entries};
 
 /// Whether anything has to be copied, in or out.
 pub fn anything_to_copy(files: &Files) -> bool {
     !files.outputs.is_empty() || files.output_dir.is_some() || files.shared || has_entries(&files.working_dir)
-}
-
-/// Whether the directory has any entry.
-pub fn has_entries(directory: &Path) -> bool {
-    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Text of the first regular file of an archive.

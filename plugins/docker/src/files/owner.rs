@@ -1,13 +1,6 @@
 //! Who the command runs as, so that it owns the files it is given.
 
-/// User and group in the container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Owner {
-    /// User id.
-    pub uid: u64,
-    /// Group id.
-    pub gid: u64,
-}
+use switchyard_plugin_api::transfer::Owner;
 
 /// Files of a container, as text.
 pub trait Texts {

@@ -160,6 +160,6 @@ pub async fn what_cannot_be_copied_is_named() {
     let pipe = setup.directory.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     assert_eq!(setup.run().await.unwrap().exit_code, 0);
-    assert_eq!(setup.host.warnings(), [format!("{} is a pipe and is not copied into the container", pipe.display())]);
+    assert_eq!(setup.host.warnings(), [format!("{} is a pipe and is not copied", pipe.display())]);
     assert_eq!(setup.host.stdout(), "");
 }

@@ -5,7 +5,6 @@
 
 mod daemon;
 mod files;
-mod host;
 mod images;
 mod lifecycle;
 mod logs;

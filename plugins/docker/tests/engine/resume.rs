@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use switchyard_plugin_api::{Attached, CancelReason, Outcome};
+use switchyard_plugin_api::{Attached, CancelReason, Outcome, testkit::Host};
 
-use crate::{
-    host::Host,
-    setup::{Setup, docker, none},
-};
+use crate::setup::{Setup, docker, none};
 
 fn ended(attached: Attached) -> Outcome {
     match attached {
@@ -63,7 +60,7 @@ pub async fn docker_d21_a_dead_host_is_followed_by_one_that_knows_what_it_has() 
     runtime.shutdown_background();
 
     // Its log had one line and a half of the output.
-    let second = Host::with_logs(Some(("out 1\nout".len() as u64, 0)));
+    let second = Host::after("out 1\nout".len() as u64, 0);
     let (attached, _) = tokio::join!(setup.attach(None, &second), async {
         docker(&["exec", &container[0], "touch", "/go"]);
     });

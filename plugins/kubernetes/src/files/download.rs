@@ -3,12 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
+use switchyard_plugin_api::transfer::{Moved, Unpacker, Wanted};
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{
-    Moved, Wanted,
     chunks::{CHUNKS, Inward, Sum},
-    unpack::Unpacker,
+    find,
 };
 use crate::{
     cluster::{Cluster, Trouble},
@@ -66,7 +66,7 @@ struct Heard {
 }
 
 async fn once(cluster: &Cluster, place: &Place<'_>, directory: &Path, wanted: &Wanted) -> Result<Moved, Attempt> {
-    let arguments = wanted.find_arguments();
+    let arguments = find::arguments(wanted);
     let mut command = vec!["sh", "-c", PACK, "sh"];
     command.extend(arguments.iter().map(String::as_str));
     let call = exec::call(place, &command);

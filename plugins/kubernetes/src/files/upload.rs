@@ -1,24 +1,15 @@
 //! Streams the working directory into the container that waits for it.
 
-use std::{
-    fs,
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
 use bytes::Bytes;
+use switchyard_plugin_api::transfer::{Layout, Moved, Plan};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
 };
 
-use super::{
-    Moved,
-    archive::{BLOCK, END, Kind},
-    chunks::{CHUNKS, Outward, Sum},
-    plan::{Plan, at},
-};
+use super::chunks::{CHUNKS, Outward, Sum};
 use crate::{
     cluster::{Cluster, Trouble},
     error::Failure,
@@ -38,12 +29,12 @@ pub async fn upload(cluster: &Cluster, namespace: &str, pod: &str, directory: &P
             tracing::debug!(pod, reason = last, "copying in again");
             sleep(Duration::from_millis(500) * attempt * attempt).await;
         }
-        let (directory, output) = (directory.to_owned(), output_dir.map(str::to_owned));
-        let plan = tokio::task::spawn_blocking(move || Plan::new(&directory, output.as_deref()).map(|plan| (plan, directory))).await;
-        let (plan, directory) =
+        let (directory, layout) = (directory.to_owned(), Layout { output_dir: output_dir.map(str::to_owned), ..Layout::default() });
+        let plan = tokio::task::spawn_blocking(move || Plan::new(&directory, &layout)).await;
+        let plan =
             plan.map_err(|e| e.to_string()).and_then(|p| p.map_err(|e| e.to_string())).map_err(|reason| Failure::Upload { reason })?;
         let moved = Moved { bytes: plan.content, warnings: plan.warnings.clone() };
-        match once(cluster, &place, plan, directory).await {
+        match once(cluster, &place, plan).await {
             Ok(()) => return Ok(moved),
             Err(Attempt::Again(reason)) => last = reason,
             Err(Attempt::Never(failure)) => return Err(failure),
@@ -65,14 +56,14 @@ struct Heard {
     stderr: String,
 }
 
-async fn once(cluster: &Cluster, place: &Place<'_>, plan: Plan, directory: PathBuf) -> Result<(), Attempt> {
+async fn once(cluster: &Cluster, place: &Place<'_>, plan: Plan) -> Result<(), Attempt> {
     let length = plan.length.to_string();
     let call = exec::call(place, &["sh", "-c", UNPACK, "sh", &length]);
     let (sender, receiver) = mpsc::channel::<Bytes>(CHUNKS);
     let answer = sender.clone();
     let (fails, failed) = oneshot::channel();
     let packing = tokio::task::spawn_blocking(move || {
-        let packed = pack(&plan, &directory, sender);
+        let packed = pack(&plan, sender);
         if let Err(error) = &packed
             && error.kind() != io::ErrorKind::BrokenPipe
         {
@@ -145,24 +136,9 @@ fn verdict(stdout: &str) -> Option<(String, String)> {
     Some((words.next()?, words.next()?))
 }
 
-fn pack(plan: &Plan, directory: &Path, sender: mpsc::Sender<Bytes>) -> io::Result<Sum> {
+fn pack(plan: &Plan, sender: mpsc::Sender<Bytes>) -> io::Result<Sum> {
     let mut archive = Outward::new(sender, STDIN);
-    for entry in &plan.entries {
-        archive.write_all(&entry.header())?;
-        if let Kind::File(size) = entry.kind {
-            let path = directory.join(&entry.name);
-            let file = fs::File::open(&path).map_err(|e| at(&path, &e))?;
-            // As many bytes as the header promises, even when the file grows meanwhile.
-            let copied = io::copy(&mut file.take(size), &mut archive)?;
-            if copied < size {
-                let shorter = io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was copied");
-                return Err(at(&path, &shorter));
-            }
-            let padding = size.next_multiple_of(BLOCK) - size;
-            io::copy(&mut io::repeat(0).take(padding), &mut archive)?;
-        }
-    }
-    io::copy(&mut io::repeat(0).take(END), &mut archive)?;
+    plan.write(&mut archive)?;
     archive.finish()
 }
 

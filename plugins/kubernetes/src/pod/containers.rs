@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use switchyard_plugin_api::RunRequest;
+use switchyard_plugin_api::{PullPolicy, RunRequest};
 
 use super::{Traffic, VOLUME, VOLUME_PATH, WORKING_DIR, merge, script};
 use crate::{
     error::Failure,
     properties::{FileVolume, Medium, Properties, Resources},
-    scalar::PullPolicy,
 };
 
 /// The task's container.
@@ -141,7 +140,7 @@ fn our_main(request: &RunRequest<Properties>, image: &str, traffic: Traffic) -> 
     let mut main = json!({
         "name": MAIN,
         "image": image,
-        "imagePullPolicy": properties.pull_policy.unwrap_or(PullPolicy::IfNotPresent).as_str(),
+        "imagePullPolicy": pull_policy(properties.pull_policy.unwrap_or(PullPolicy::IfNotPresent)),
         "command": request.command.argv.iter().map(|a| literal(a)).collect::<Vec<_>>(),
         "env": env.into_iter().map(|(name, value)| json!({ "name": name, "value": literal(&value) })).collect::<Vec<_>>(),
         "volumeMounts": [{ "name": VOLUME, "mountPath": mount }],
@@ -153,6 +152,14 @@ fn our_main(request: &RunRequest<Properties>, image: &str, traffic: Traffic) -> 
         main["resources"] = resources;
     }
     main
+}
+
+fn pull_policy(policy: PullPolicy) -> &'static str {
+    match policy {
+        PullPolicy::Always => "Always",
+        PullPolicy::IfNotPresent => "IfNotPresent",
+        PullPolicy::Never => "Never",
+    }
 }
 
 /// Keeps Kubernetes from replacing `$(NAME)` by a variable and `$$` by `$`: a command is meant as it is written.

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value, json};
-use switchyard_plugin_api::{Files, prelude::*};
+use switchyard_plugin_api::{prelude::*, transfer};
 
 pub use containers::{MAIN, OUTPUT, UPLOAD};
 pub use merge::merge;
 pub use name::{key_label, pod_name, secret_name};
 pub use script::{PACK, UNPACK};
 
-use crate::{error::Failure, files, properties::Properties};
+use crate::{error::Failure, properties::Properties};
 
 /// Label that all pods of ours carry: what the watch selects.
 pub const OURS: (&str, &str) = ("app.kubernetes.io/managed-by", "switchyard");
@@ -45,7 +45,7 @@ impl Traffic {
     /// What these files need.
     pub fn of(files: &Files, properties: &Properties) -> Self {
         let outward = !files.outputs.is_empty() || files.output_dir.is_some() || files.shared || properties.sync_working_directory();
-        Self { inward: files::has_entries(&files.working_dir), outward }
+        Self { inward: transfer::has_entries(&files.working_dir), outward }
     }
 
     /// Whether there is a file container.

@@ -5,6 +5,5 @@
 
 mod cluster;
 mod fake;
-mod host;
 mod rows;
 mod setup;

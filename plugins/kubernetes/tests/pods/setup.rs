@@ -9,10 +9,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use switchyard_plugin_api::{Attached, DynTaskRunner, Error, Files, Outcome, RunRequest, TaskRef};
+use switchyard_plugin_api::{Attached, DynTaskRunner, Error, Files, Outcome, RunRequest, TaskRef, testkit::Host};
 use tempfile::TempDir;
-
-use crate::host::Host;
 
 pub const TYPE: &str = "io.kestra.plugin.kubernetes.runner.Kubernetes";
 

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use switchyard_plugin_api::{Attached, CancelReason, FailureReason, Level};
+use switchyard_plugin_api::{Attached, CancelReason, FailureReason, Level, testkit::Host};
 
 use crate::{
     fake::{Fake, Instead, Settings},
-    host::Host,
     setup::{Setup, none, runner},
 };
 
@@ -175,7 +174,7 @@ async fn kube_k18_another_host_takes_over() {
         setup.host.cancel(CancelReason::Detach, Duration::ZERO);
         assert!(running.await.unwrap().unwrap().detached);
         let checkpoint = with_checkpoint.then(|| setup.host.checkpoints().last().cloned()).flatten();
-        let host = Host::with_logs(Some((4, 0)));
+        let host = Host::after(4, 0);
         let Attached::Ended { outcome } = setup.attach(checkpoint, &host).await.unwrap() else { panic!("gone") };
         assert_eq!((outcome.exit_code, host.stdout().as_str()), (3, "two\n"));
         assert!(fake.pods().is_empty());

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchyard_plugin_api::{Attached, CancelReason, Phase};
+use switchyard_plugin_api::{Attached, CancelReason, Phase, testkit::Host};
 
 use crate::{
     cluster::Namespace,
-    host::Host,
     setup::{Setup, none},
 };
 
@@ -46,7 +45,7 @@ impl Victim {
 
 async fn take_over(setup: &Setup, dead: &Host, with_checkpoint: bool) -> (Host, i32) {
     let stored = dead.stdout().len() as u64;
-    let host = Host::with_logs(Some((stored, 0)));
+    let host = Host::after(stored, 0);
     let checkpoint = with_checkpoint.then(|| dead.checkpoints().last().cloned()).flatten();
     match setup.attach(checkpoint, &host).await.unwrap() {
         Attached::Ended { outcome } => (host, outcome.exit_code),

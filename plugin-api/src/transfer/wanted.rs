@@ -1,10 +1,9 @@
-//! Which files of the pod come back.
+//! Which files come back.
 
 use std::path::Path;
 
-use switchyard_plugin_api::Files;
-
 use super::names;
+use crate::Files;
 
 /// What to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,13 +16,10 @@ pub enum Wanted {
     Everything,
 }
 
-/// Patterns travel in the query of a request, which proxies cut at some kilobytes.
-const MOST_BYTES: usize = 3000;
-
 impl Wanted {
-    /// What these files ask for.
-    pub fn of(files: &Files, everything: bool) -> Self {
-        if files.shared || everything {
+    /// What a task's files ask for: its output directory, its globs, and everything in a directory that other tasks share.
+    pub fn of(files: &Files) -> Self {
+        if files.shared {
             return Self::Everything;
         }
         let mut patterns: Vec<Pattern> = files.output_dir.iter().map(|d| Pattern::Literal(d.clone())).collect();
@@ -39,27 +35,22 @@ impl Wanted {
                 patterns.push(pattern);
             }
         }
-        if patterns.is_empty() {
-            return Self::Nothing;
-        }
-        Self::Matching(patterns)
+        if patterns.is_empty() { Self::Nothing } else { Self::Matching(patterns) }
     }
 
-    /// Whether a path below the working directory is to be written.
+    /// The paths, when there is no glob among them: a runner may then ask for each instead of reading the whole directory.
+    pub fn paths(&self) -> Option<Vec<&str>> {
+        let Self::Matching(patterns) = self else { return None };
+        patterns.iter().map(|pattern| if let Pattern::Literal(path) = pattern { Some(path.as_str()) } else { None }).collect()
+    }
+
+    /// Whether a path below the working directory is to be fetched.
     pub fn takes(&self, path: &str) -> bool {
         match self {
             Self::Nothing => false,
             Self::Everything => true,
             Self::Matching(patterns) => patterns.iter().any(|p| p.may_match(path)),
         }
-    }
-
-    /// Arguments of `find -path` that let through at least what is wanted; none for everything.
-    pub fn find_arguments(&self) -> Vec<String> {
-        let Self::Matching(patterns) = self else { return Vec::new() };
-        let arguments: Vec<String> = patterns.iter().flat_map(Pattern::find_arguments).collect();
-        let bytes: usize = arguments.iter().map(|a| a.len() * 3).sum();
-        if bytes > MOST_BYTES { Vec::new() } else { arguments }
     }
 }
 
@@ -77,11 +68,15 @@ pub enum Pattern {
     },
 }
 
-const SPECIAL: &[char] = &['*', '?', '[', ']', '{', '}', '\\', '!'];
-
 impl Pattern {
-    fn new(glob: &str) -> Self {
-        let (Some(first), Some(last)) = (glob.find(SPECIAL), glob.rfind(SPECIAL)) else { return Self::Literal(glob.to_owned()) };
+    /// Characters that are special somewhere in a glob.
+    pub const SPECIAL: &[char] = &['*', '?', '[', ']', '{', '}', '\\', '!'];
+
+    /// Reads a glob of the task.
+    pub fn new(glob: &str) -> Self {
+        let (Some(first), Some(last)) = (glob.find(Self::SPECIAL), glob.rfind(Self::SPECIAL)) else {
+            return Self::Literal(glob.to_owned());
+        };
         let mut suffix = &glob[last + 1..];
         if glob[..=last].ends_with("**") {
             // `**/x` also means `x`.
@@ -95,24 +90,13 @@ impl Pattern {
         Self::Ends { prefix: prefix.to_owned(), suffix: suffix.to_owned() }
     }
 
-    fn may_match(&self, path: &str) -> bool {
+    /// Whether the glob may match a path, or one above it.
+    pub fn may_match(&self, path: &str) -> bool {
         match self {
             Self::Literal(literal) => path.strip_prefix(literal.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
             Self::Ends { prefix, suffix } => path.starts_with(prefix.as_str()) && path.ends_with(suffix.as_str()),
         }
     }
-
-    fn find_arguments(&self) -> Vec<String> {
-        match self {
-            Self::Literal(literal) => vec![format!("./{}", plain(literal)), format!("./{}/*", plain(literal))],
-            Self::Ends { prefix, suffix } => vec![format!("./{}*{}", plain(prefix), plain(suffix))],
-        }
-    }
-}
-
-/// Text that `fnmatch` takes literally.
-fn plain(text: &str) -> String {
-    text.chars().flat_map(|c| SPECIAL.contains(&c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]
@@ -124,38 +108,40 @@ mod tests {
     }
 
     #[test]
-    fn kube_k2_what_is_asked_for() {
-        for (outputs, arguments) in [
-            (&["a.txt", "./d/b", "a.txt"][..], &["./a.txt", "./a.txt/*", "./d/b", "./d/b/*"][..]),
-            (&["*.json"], &["./*.json"]),
-            (&["out/**/x.csv"], &["./out*x.csv"]),
-            (&["data_[0-9].txt"], &["./data_*.txt"]),
+    fn d2_k2_what_is_asked_for() {
+        let paths = |outputs: &[&str]| Wanted::of(&files(outputs)).paths().map(|paths| paths.join(" "));
+        for (outputs, expected) in [
+            (&["a.txt", "./d/b", "a.txt"][..], Some("a.txt d/b")),
+            (&["a.txt", "*.csv"], None),
+            (&["../x", "a"], Some("a")),
+            (&["."], None),
         ] {
-            assert_eq!(Wanted::of(&files(outputs), false).find_arguments(), arguments, "{outputs:?}");
+            assert_eq!(paths(outputs).as_deref(), expected, "{outputs:?}");
         }
-        assert_eq!(Wanted::of(&files(&[]), false), Wanted::Nothing);
-        assert_eq!(Wanted::of(&files(&["../x", "/etc/passwd"]), false), Wanted::Nothing);
-        assert_eq!(Wanted::of(&files(&["a"]), true), Wanted::Everything);
-        assert_eq!(Wanted::of(&Files { shared: true, ..Files::default() }, false), Wanted::Everything);
-        let many: Vec<String> = (0..200).map(|n| format!("some/long/name/{n}.txt")).collect();
-        let many = Wanted::of(&Files { outputs: many, ..Files::default() }, false);
-        assert!(many.find_arguments().is_empty() && many.takes("some/long/name/7.txt") && !many.takes("other"));
+        assert_eq!(Wanted::of(&files(&[])), Wanted::Nothing);
+        assert_eq!(Wanted::of(&files(&["../x", "/etc/passwd"])), Wanted::Nothing);
+        assert_eq!(Wanted::of(&files(&["."])), Wanted::Everything);
+        assert_eq!(Wanted::of(&Files { shared: true, ..Files::default() }), Wanted::Everything);
+        assert_eq!(Wanted::of(&Files { output_dir: Some("o".into()), ..Files::default() }).paths(), Some(vec!["o"]));
     }
 
     #[test]
-    fn kube_k2_everything_that_a_glob_matches_comes_back() {
+    fn d2_k2_everything_that_a_glob_matches_comes_back() {
         for (glob, path, taken) in [
             ("*.txt", "a.txt", true),
             ("*.txt", "a.csv", false),
             ("**/*.csv", "r.csv", true),
+            ("**/*.csv", "s/t/q.csv", true),
             ("**/q.csv", "q.csv", true),
             ("out/**", "out/a/b", true),
             ("out/**", "in/a", false),
             ("a/**/b.txt", "a/b.txt", true),
+            ("data_[0-9].json", "data_7.json", true),
             ("{a,b}.json", "b.json", true),
+            ("{a,b}.json", "b.jsonl", false),
             ("s/*.txt", "t/x.txt", false),
         ] {
-            assert_eq!(Wanted::of(&files(&[glob]), false).takes(path), taken, "{glob} {path}");
+            assert_eq!(Wanted::of(&files(&[glob])).takes(path), taken, "{glob} {path}");
         }
     }
 }

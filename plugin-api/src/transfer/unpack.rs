@@ -1,5 +1,5 @@
-//! Writes an archive below a directory. Names come from whatever ran in the pod: nothing is written outside the directory, and never through a
-//! link.
+//! Writes an archive below a directory. Names come from whatever ran there: nothing is written outside the directory, and never through
+//! a link.
 
 use std::{
     collections::HashMap,
@@ -12,9 +12,15 @@ use std::{
 
 use super::{Moved, Wanted, names};
 
-/// Writes entries below a directory.
+/// Writes the entries of an archive below a directory.
+///
+/// The archive is not trusted. A name or a link that leads out of the directory, a device, a pipe: each is left out with a warning, and
+/// what was there before is replaced, never written through.
+#[derive(Debug)]
 pub struct Unpacker<'a> {
     directory: &'a Path,
+    /// Where the archive's root lies below the directory.
+    below: &'a Path,
     wanted: &'a Wanted,
     /// Name in the archive to the file that was written for it.
     written: HashMap<PathBuf, PathBuf>,
@@ -22,13 +28,23 @@ pub struct Unpacker<'a> {
 }
 
 impl<'a> Unpacker<'a> {
+    /// Writes what is wanted.
     pub fn new(directory: &'a Path, wanted: &'a Wanted) -> Self {
-        Self { directory, wanted, written: HashMap::new(), fetched: Moved::default() }
+        Self { directory, below: Path::new(""), wanted, written: HashMap::new(), fetched: Moved::default() }
     }
 
+    /// The archive is of a part of the directory only: this is where its root lies.
+    pub fn below(mut self, path: &'a Path) -> Self {
+        self.below = path;
+        self
+    }
+
+    /// Reads the archive to its end; several in a row are one.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the archive is cut, else whatever the disk says.
     pub fn run(mut self, archive: impl Read) -> io::Result<Moved> {
         let mut archive = tar::Archive::new(archive);
-        // Many files come as several archives, one after the other.
         archive.set_ignore_zeros(true);
         for entry in archive.entries()? {
             let mut entry = entry?;
@@ -43,6 +59,7 @@ impl<'a> Unpacker<'a> {
             self.warn(&raw, "leads out of the working directory");
             return Ok(());
         };
+        let name = self.below.join(name);
         if name.as_os_str().is_empty() || !self.wanted.takes(&name.to_string_lossy()) {
             return Ok(());
         }
@@ -127,7 +144,7 @@ impl<'a> Unpacker<'a> {
     }
 
     fn warn(&mut self, name: &Path, reason: &str) {
-        self.fetched.warnings.push(format!("{} {reason} and is not copied out of the pod", name.display()));
+        self.fetched.warnings.push(format!("{} {reason} and is not copied", name.display()));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use tar::{EntryType, Header};
 
+use super::Owner;
+
 /// The unit of an archive.
 pub const BLOCK: u64 = 512;
 /// What ends an archive.
@@ -21,12 +23,12 @@ pub enum Kind {
 }
 
 /// The header of an entry; names and targets that are too long for it come before it, as GNU has them.
-pub fn header(name: &[u8], target: &[u8], kind: Kind, mode: u32, mtime: u64) -> Vec<u8> {
+pub fn header(name: &[u8], target: &[u8], kind: Kind, mode: u32, mtime: u64, owner: Owner) -> Vec<u8> {
     let mut blocks = Vec::with_capacity(512);
     for (text, code) in [(name, b'L'), (target, b'K')] {
         if text.len() > MOST_OF_A_NAME {
             let size = text.len() as u64 + 1;
-            blocks.extend_from_slice(block(b"././@LongLink", b"", EntryType::new(code), size, 0o644, 0).as_bytes());
+            blocks.extend_from_slice(block(b"././@LongLink", b"", EntryType::new(code), size, 0o644, 0, Owner::default()).as_bytes());
             blocks.extend_from_slice(text);
             let padded = (blocks.len() + 1).next_multiple_of(512);
             blocks.resize(padded, 0);
@@ -37,11 +39,11 @@ pub fn header(name: &[u8], target: &[u8], kind: Kind, mode: u32, mtime: u64) -> 
         Kind::Directory => (EntryType::Directory, 0),
         Kind::Symlink => (EntryType::Symlink, 0),
     };
-    blocks.extend_from_slice(block(name, target, kind, size, mode, mtime).as_bytes());
+    blocks.extend_from_slice(block(name, target, kind, size, mode, mtime, owner).as_bytes());
     blocks
 }
 
-fn block(name: &[u8], target: &[u8], kind: EntryType, size: u64, mode: u32, mtime: u64) -> Header {
+fn block(name: &[u8], target: &[u8], kind: EntryType, size: u64, mode: u32, mtime: u64, owner: Owner) -> Header {
     let mut header = Header::new_gnu();
     let fields = header.as_old_mut();
     for (field, text) in [(&mut fields.name, name), (&mut fields.linkname, target)] {
@@ -51,8 +53,8 @@ fn block(name: &[u8], target: &[u8], kind: EntryType, size: u64, mode: u32, mtim
     header.set_entry_type(kind);
     header.set_size(size);
     header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
+    header.set_uid(owner.uid);
+    header.set_gid(owner.gid);
     header.set_mtime(mtime);
     header.set_cksum();
     header

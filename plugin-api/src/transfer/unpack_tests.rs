@@ -28,7 +28,7 @@ fn unpack(directory: &Path, entries: &[(&str, tar::EntryType, &str)]) -> Vec<Str
 }
 
 #[test]
-fn kube_k3_a_hostile_archive_writes_nothing_outside() {
+fn d10_k3_a_hostile_archive_writes_nothing_outside() {
     use tar::EntryType::{Directory, Link, Regular, Symlink};
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("wd");
@@ -62,7 +62,7 @@ fn kube_k3_a_hostile_archive_writes_nothing_outside() {
 }
 
 #[test]
-fn kube_k3_a_cut_archive_is_an_error() {
+fn d10_k3_a_cut_archive_is_an_error() {
     let mut archive = archive(&[("a", tar::EntryType::Regular, &"x".repeat(4000))]);
     archive.truncate(2000);
     let directory = tempfile::tempdir().unwrap();
@@ -71,7 +71,7 @@ fn kube_k3_a_cut_archive_is_an_error() {
 }
 
 #[test]
-fn kube_k3_a_link_that_was_there_before_is_not_followed() {
+fn d10_k3_a_link_that_was_there_before_is_not_followed() {
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("wd");
     fs::create_dir(&directory).unwrap();
@@ -83,7 +83,7 @@ fn kube_k3_a_link_that_was_there_before_is_not_followed() {
 }
 
 #[test]
-fn kube_k3_several_archives_in_a_row_are_one() {
+fn d10_k3_several_archives_in_a_row_are_one() {
     use tar::EntryType::Regular;
     let directory = tempfile::tempdir().unwrap();
     let both = [archive(&[("a", Regular, "1")]), archive(&[("b", Regular, "2")])].concat();

@@ -1,4 +1,4 @@
-//! Names in archives: they come from the container, so they are checked before anything is written.
+//! Names in archives: they come from whatever ran there, so they are checked before anything is written.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kube_k3_names_stay_inside() {
+    fn d10_k3_names_stay_inside() {
         for (name, expected) in [
             ("a/b", Some("a/b")),
             ("./a/./b/", Some("a/b")),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn kube_k3_links_stay_inside() {
+    fn d10_k3_links_stay_inside() {
         for (link, target, inside) in [
             ("l", "a", true),
             ("l", "a/b", true),
