@@ -87,7 +87,7 @@ impl Limits {
         lines.push("exec \"$@\"".to_owned());
         let mut limited = command.clone();
         if let Some(name) = command.argv.first() {
-            let program = program::resolve(name, &command.env).display().to_string();
+            let program = program::locate(name).display().to_string();
             let shell = ["/bin/sh".to_owned(), "-c".to_owned(), lines.join(" && "), "limits".to_owned(), program];
             limited.argv = shell.into_iter().chain(command.argv.iter().skip(1).cloned()).collect();
         }

@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     env,
     ffi::OsStr,
     io,
@@ -30,22 +29,14 @@ pub(super) fn check(command: &Command) -> Result<(), Error> {
 
 /// The file to execute. A bare name is looked up in the host's own `PATH`, whatever `PATH` the command gets.
 ///
-/// The C library does the same for us, except when the command's environment has a `PATH`: then the standard library would leave
-/// the fast way of spawning, so the lookup happens here.
-pub(super) fn resolve<'a>(name: &'a str, env: &BTreeMap<String, String>) -> Cow<'a, Path> {
-    if name.contains('/') || !env.contains_key("PATH") {
+/// The C library would do the same, but not for a command whose environment is set: for a bare name the standard library then leaves
+/// `posix_spawn` and forks, which copies the host's page tables and costs more than all else that a task does.
+pub(super) fn locate(name: &str) -> Cow<'_, Path> {
+    if name.contains('/') {
         return Cow::Borrowed(Path::new(name));
     }
     // An unknown name is given a path that cannot exist, so that it fails the same way.
     Cow::Owned(find(name, env::var_os("PATH").as_deref()).unwrap_or_else(|| Path::new("/nonexistent").join(name)))
-}
-
-/// The path of a program for someone who has another `PATH`.
-pub(super) fn locate(name: &str) -> PathBuf {
-    if name.contains('/') {
-        return PathBuf::from(name);
-    }
-    find(name, env::var_os("PATH").as_deref()).unwrap_or_else(|| Path::new("/nonexistent").join(name))
 }
 
 /// A command without a program.
@@ -55,8 +46,7 @@ pub(super) fn empty() -> Error {
 }
 
 fn find(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
-    let candidates: Vec<PathBuf> = env::split_paths(path?).map(|directory| directory.join(name)).collect();
-    candidates.iter().find(|file| executable(file)).cloned()
+    env::split_paths(path?).map(|directory| directory.join(name)).find(|file| executable(file))
 }
 
 fn executable(file: &Path) -> bool {

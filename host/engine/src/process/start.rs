@@ -50,8 +50,7 @@ pub(super) fn start(finished: &Finished, working_dir: &Path) -> Result<Running, 
         return Err(program::empty());
     };
     program::check(finished)?;
-    let program = program::resolve(name, &finished.env);
-    let mut command = Command::new(&*program);
+    let mut command = Command::new(&*program::locate(name));
     command.arg0(name).args(arguments).env_clear().envs(host_environment()).envs(&finished.env).current_dir(working_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|error| program::explain(&error, name, finished, working_dir))?;
