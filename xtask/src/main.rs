@@ -41,7 +41,7 @@ const CHORES: &[Chore] = &[
     Chore { name: "dist", about: "build host and plugins in release, fill plugins-dist/", run: dist::run },
     Chore {
         name: "test",
-        about: "install what the tests need and run all of them (--kube KUBECONFIG: on a cluster too); arguments go to cargo nextest",
+        about: "install what the tests need and run all of them (--kube KUBECONFIG: on a cluster too, --kube-only: only there); arguments go to cargo nextest",
         run: test::run,
     },
     Chore { name: "lint", about: "rustfmt, clippy, cargo deny, cargo machete", run: lint::run },

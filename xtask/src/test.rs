@@ -2,6 +2,7 @@
 //!
 //! A test that needs a container engine has `docker_` in its name, one that needs Podman `podman_`, one that needs
 //! PostgreSQL `postgres_`, one that needs the other compilers `compilers_`. Without the system they are left out with a warning that nobody can miss; on a build server a missing system is an error.
+//! Tests with `cluster_` in their name run with `--kube KUBECONFIG`, and nothing but them with `--kube-only` besides.
 
 use std::{
     env,
@@ -22,6 +23,9 @@ use crate::{
     workspace::{Workspace, is_ci},
 };
 
+/// Names the image for the flows of the manual that are in Python: a cluster has only what it can pull.
+const PYTHON_IMAGE: &str = "SWITCHYARD_KUBE_PYTHON_IMAGE";
+
 /// A system outside of Cargo's reach, and the tests that stand on it.
 struct Gap {
     tests: &'static str,
@@ -30,6 +34,10 @@ struct Gap {
 
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let (kubeconfig, arguments) = kubeconfig(arguments)?;
+    if let Some(position) = arguments.iter().position(|argument| argument == "--kube-only") {
+        let Some(kubeconfig) = &kubeconfig else { return Err(Failure::new("xtask::usage", "--kube-only needs --kube KUBECONFIG")) };
+        return clustered_only(workspace, kubeconfig, &[&arguments[..position], &arguments[position + 1..]].concat());
+    }
     let mut gaps = Vec::new();
     let mut or_gap = |tests, result: Result<()>| match result {
         Ok(()) => Ok(()),
@@ -75,7 +83,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         with_systems(program, engine.as_ref(), podman.as_ref(), postgres.as_ref(), &rustcs)?.args(arguments).run()
     });
     let clustered = match &kubeconfig {
-        Some(kubeconfig) => step("run the tests of the cluster", || clustered(workspace, kubeconfig)),
+        Some(kubeconfig) => step("run the tests of the cluster", || clustered(workspace, kubeconfig, engine.as_ref(), &[])),
         None => Ok(()),
     };
     let documented = step("run the examples in plugin-api's documentation", || {
@@ -102,12 +110,37 @@ fn kubeconfig(arguments: &[String]) -> Result<(Option<PathBuf>, Vec<String>)> {
     Ok((Some(file), [&arguments[..at], &arguments[at + 2..]].concat()))
 }
 
-/// On a cluster of the caller's choice, in namespaces of their own.
-fn clustered(workspace: &Workspace, kubeconfig: &Path) -> Result<()> {
+/// The tests of a cluster and no others: for somebody who has another cluster, or another version of it.
+fn clustered_only(workspace: &Workspace, kubeconfig: &Path, arguments: &[String]) -> Result<()> {
+    let engine = apt::install(apt::FOR_TESTS).and_then(|()| container_engine(workspace));
+    if let Err(reason) = &engine {
+        warning(&format!("LEFT OUT: tests with `cluster_docker_` in their name: {reason} [{}]", reason.code()));
+    }
+    NEXTEST.program(workspace)?;
+    step("build the program and its plugins", || {
+        let program = Program::cargo().args(["build", "--locked", "--lib", "--bins"]).folder(&workspace.root);
+        let packages = ["switchyard", "switchyard-plugin-scripts", "switchyard-plugin-docker", "switchyard-plugin-kubernetes"];
+        packages.into_iter().fold(program, |program, package| program.args(["--package", package])).run()
+    })?;
+    step("run the tests of the cluster", || clustered(workspace, kubeconfig, engine.as_ref().ok(), arguments))
+}
+
+/// On a cluster of the caller's choice, most of them in namespaces of their own.
+fn clustered(workspace: &Workspace, kubeconfig: &Path, engine: Option<&Engine>, arguments: &[String]) -> Result<()> {
     apt::install(apt::FOR_CLUSTERS)?;
-    let only = ["--run-ignored", "ignored-only", "--filterset", "test(/(^|::)cluster_/)", "--test-threads", "4"];
-    let program = NEXTEST.program(workspace)?.args(["run", "--locked", "--package", "switchyard-plugin-kubernetes"]).args(only);
-    program.env("KUBECONFIG", kubeconfig).run()
+    let mut filter = "test(/(^|::)cluster_/)".to_owned();
+    if engine.is_none() {
+        filter.push_str(" and not test(/(^|::)cluster_docker_/)");
+    }
+    if env::var_os(PYTHON_IMAGE).is_none() {
+        warning(&format!("LEFT OUT: tests with `cluster_python_` in their name: {PYTHON_IMAGE} names no image with Python and kestra"));
+        filter.push_str(" and not test(/(^|::)cluster_python_/)");
+    }
+    // Named one by one: linking the other tests of the program takes longer than these run.
+    let packages = ["--package", "switchyard-plugin-kubernetes", "--package", "switchyard", "--lib", "--test", "pods", "--test", "cluster"];
+    let only = ["--run-ignored", "ignored-only", "--filterset", &filter, "--test-threads", "4"];
+    let program = NEXTEST.program(workspace)?.args(["run", "--locked"]).args(packages).args(only);
+    with_systems(program, engine, None, None, &[])?.env("KUBECONFIG", kubeconfig).args(arguments).run()
 }
 
 fn container_engine(workspace: &Workspace) -> Result<Engine> {
