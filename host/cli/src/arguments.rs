@@ -221,6 +221,7 @@ pub enum Plugins {
         #[arg(value_name = "PLUGIN")]
         plugin: String,
     },
+    Preview(PreviewPlugins),
     New(NewPlugin),
     Test(TestPlugin),
     Diff(DiffPlugins),
@@ -321,6 +322,30 @@ pub struct DiffPlugins {
     /// One JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// Tell what a restart would do: to types, flows and running tasks
+///
+/// The directories are compared with what the server of the data directory has loaded; when none runs, with what the last one had. Flows
+/// that are checked: those of the server's `--flows`, those of running executions, and those given here.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchyard plugins preview --data-dir /var/lib/switchyard
+  switchyard plugins preview --flows flows/ --output json       in a pipeline, before `switchyard restart`
+
+Exit code 0 when nothing breaks. 1 when something would be lost or broken: a type that no plugin brings any more, a new file that is
+refused, a flow that is valid now and would not be, a running task that would not be found again.
+Without a server every flow with an error counts.")]
+pub struct PreviewPlugins {
+    /// Flows, or directories of flows, that are checked too
+    #[arg(long, value_name = "FILE|DIR")]
+    pub flows: Vec<PathBuf>,
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+    #[command(flatten)]
+    pub data: DataDir,
 }
 
 /// Write a reference of everything that is loaded, as pages that need no network

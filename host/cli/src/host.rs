@@ -46,8 +46,8 @@ impl Host {
         options.isolation = config.isolation.clone();
         options.policy = config.policy.clone();
         options.policy.locked |= globals.locked;
-        change(&mut options);
         options.directories = place::plugin_directories(&globals.plugins, &config.plugin_directories);
+        change(&mut options);
         let registry = Registry::open(options, vec![switchyard_engine::built_in(keeper)]);
         for row in registry.plugins().iter().filter(|row| row.state == State::Missing) {
             let what = if row.code.as_deref() == Some("plugin::locked_absent") { "plugin" } else { "plugin directory" };

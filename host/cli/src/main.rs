@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod arguments;
+mod baseline;
 mod command;
 mod exit;
 mod failure;

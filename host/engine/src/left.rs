@@ -31,6 +31,12 @@ struct Created {
     flow: Arc<str>,
 }
 
+/// The execution as it was when it began, and its flow's text.
+pub fn created(records: &[Record]) -> Option<(Execution, Arc<str>)> {
+    let first = records.first().filter(|record| record.kind == "created")?;
+    serde_json::from_slice(&first.payload).ok().map(|Created { execution, flow }| (execution, flow))
+}
+
 impl Left {
     pub fn read(id: &str, records: &[Record], registry: &Registry, config: &Config) -> Result<Self, Error> {
         let damaged = |what: String| {

@@ -34,6 +34,7 @@ pub mod recovery;
 mod script;
 mod services;
 mod task;
+pub mod under_way;
 mod vault;
 mod wait;
 mod working_directory;

@@ -117,11 +117,15 @@ fn stranger_writes_ships_runs_and_changes_a_runner() {
     assert!(report.contains("0 failed") && report.contains("example.1.run"), "{report}");
 
     // Drop, restart, run: the server that runs all the time, and commands of which each is a new host.
-    let server = stranger.serve();
+    let mut server = stranger.serve();
     let example = stranger.crate_dir.join("examples/greeter.yaml");
     let example = example.to_str().unwrap();
     assert_eq!(stranger.switchyard(&["validate", example]).0, 2, "the type is not known yet");
     stranger.drop_in();
+    let noticed = server.until("active after restart");
+    assert!(noticed.contains("greeter 0.1.0 passed every check"), "{noticed}");
+    let preview = stranger.on_server(&["plugins", "preview"], 0);
+    assert!(preview.contains("org.example.runner.Greeter: new, from greeter 0.1.0"), "{preview}");
     stranger.on_server(&["restart"], 0);
     let ran = stranger.on_server(&["run", example, "--server"], 0);
     assert!(ran.contains("Hello from a process that gives way"), "{ran}");
@@ -162,9 +166,19 @@ fn stranger_writes_ships_runs_and_changes_a_runner() {
     fs::write(example, flow).unwrap();
     let ran = stranger.expect(&["run", example], 0);
     assert!(ran.contains("Good morning"), "{ran}");
+    let preview = stranger.on_server(&["plugins", "preview", "--flows", flows.to_str().unwrap()], 0);
+    for part in ["greeter 0.1.0 -> 0.1.1", "greeting: it is new", "1 flows checked, 0 would break", "a restart would break nothing"] {
+        assert!(preview.contains(part), "{part}: {preview}");
+    }
     stranger.on_server(&["restart"], 0);
     let ran = stranger.on_server(&["run", example, "--server"], 0);
     assert!(ran.contains("Good morning"), "{ran}");
+    assert!(stranger.on_server(&["plugins", "preview"], 0).contains("a restart would change nothing"));
+    // Back to the first version: the flow would break, and the preview says where.
+    fs::copy(old, stranger.home.plugins().join(LIBRARY)).unwrap();
+    let preview = stranger.on_server(&["plugins", "preview", "--flows", example], 1);
+    assert!(preview.contains("1 would break") && preview.contains("greeter.yaml:") && preview.contains("greeting"), "{preview}");
+    stranger.drop_in();
     server.signal("TERM");
     server.end();
     // The other way round: the flow would stop validating.

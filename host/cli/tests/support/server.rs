@@ -59,6 +59,20 @@ impl<'a> Server<'a> {
         serde_json::from_str(&self.ask(&["executions", "show", id, "--output", "json"]).expect(0).stdout()).unwrap()
     }
 
+    /// Waits until so many of its task runs are running, besides those that hold others.
+    pub fn until_running(&self, id: &str, wanted: usize) {
+        loop {
+            let document = self.show(id);
+            let runs = document["taskRunList"].as_array().unwrap();
+            let parents: Vec<&str> = runs.iter().filter_map(|run| run["parentTaskRunId"].as_str()).collect();
+            let leaf = |run: &&Json| !parents.contains(&run["id"].as_str().unwrap());
+            if runs.iter().filter(leaf).filter(|run| run["state"]["current"] == "RUNNING").count() >= wanted {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+
     /// Follows it to its end.
     pub fn end(&self, id: &str) -> Json {
         self.ask(&["logs", "--follow", id]).expect(0);

@@ -5,7 +5,7 @@ mod files;
 mod prepare;
 mod request;
 
-pub use choice::{Chosen, choose};
+pub use choice::{Chosen, DOCKER, choose};
 pub use files::{Content, Input, inputs};
 pub use prepare::{Preparation, Prepared, apply, needs_image, prepare, require_image};
 pub use request::task_ref;

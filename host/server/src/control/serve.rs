@@ -164,6 +164,12 @@ impl Control {
                 let _ = self.0.wishes.send(Wish::Reload);
                 Ok(Answer::Done)
             }
+            Request::UnderWay => Ok(Answer::UnderWay { executions: engine.under_way().await? }),
+            Request::Findings { name, flow } => {
+                let loaded = load::bytes_of(name, flow.as_bytes(), engine.registry(), engine.config(), &mut Sources::new());
+                let violations = loaded.map_or_else(|violations| violations, |loaded| loaded.violations);
+                Ok(Answer::Findings { errors: violations.iter().filter(|found| found.is_error()).map(ToString::to_string).collect() })
+            }
             Request::Plugins => Ok(Answer::Plugins(self.plugins())),
             Request::Follow { .. } => Ok(Answer::Done),
         }

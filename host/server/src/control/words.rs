@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use switchyard_engine::recovery::Report;
+use switchyard_engine::{recovery::Report, under_way::Going};
 use switchyard_model::{JsonMap, Label};
 use switchyard_registry::Outlook;
 
@@ -63,6 +63,14 @@ pub enum Request {
     Reload,
     /// What is loaded.
     Plugins,
+    /// Executions that are not over, and what has begun in them.
+    UnderWay,
+    /// What is wrong with a flow, by the plugins that are loaded.
+    Findings {
+        /// Names the text in messages.
+        name: String,
+        flow: String,
+    },
 }
 
 /// From the server.
@@ -78,6 +86,12 @@ pub enum Answer {
     },
     Line(LogLine),
     Plugins(Plugins),
+    UnderWay {
+        executions: Vec<Going>,
+    },
+    Findings {
+        errors: Vec<String>,
+    },
     Done,
     Refused {
         code: String,

@@ -7,6 +7,7 @@ use switchyard_server::control::Plugins;
 use super::loaded;
 use crate::{
     arguments::{DataDir, Globals},
+    baseline,
     command::{print, print_json},
     exit::Exit,
     failure::Failure,
@@ -19,7 +20,7 @@ pub fn run(globals: &Globals, host: &Host, json: bool, all: bool, data: &DataDir
     let server = loaded::by_server(globals, data)?;
     let compared = server.as_ref().filter(|server| server.directories == loaded::directories(host));
     if let Some(server) = compared {
-        loaded::absolute(&mut rows);
+        rows = baseline::rows(host);
         rows = Outlook::between(&server.rows, &rows).rows(&server.rows, &rows);
     }
     if json {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use switchyard_registry::Status;
 use switchyard_server::control::{Answer, Client, Plugins, Request};
 
 use crate::{
     arguments::{DataDir, Globals},
+    baseline::absolute,
     command::server,
     failure::Failure,
     host::Host,
@@ -25,14 +25,7 @@ pub fn by_server(globals: &Globals, data: &DataDir) -> Result<Option<Plugins>, F
     }
 }
 
-/// Makes paths mean the same to everybody.
-pub fn absolute(rows: &mut [Status]) {
-    for file in rows.iter_mut().filter_map(|row| row.file.as_mut()) {
-        *file = std::path::absolute(&*file).unwrap_or_else(|_| file.clone());
-    }
-}
-
 /// The directories that this program looks into, as a server names its own.
 pub fn directories(host: &Host) -> Vec<PathBuf> {
-    host.registry.directories().into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
+    host.registry.directories().into_iter().map(absolute).collect()
 }

@@ -7,6 +7,7 @@ mod list;
 mod loaded;
 mod lock;
 mod new;
+mod preview;
 pub(super) mod property;
 mod release;
 mod show;
@@ -25,6 +26,9 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
     if let Plugins::New(command) = command {
         return new::run(command);
     }
+    if let Plugins::Preview(command) = command {
+        return preview::run(globals, command);
+    }
     // What is accepted anew is not asked whether it was accepted before.
     let locking = matches!(command, Plugins::Lock);
     let host = Host::open_with(globals, |options| options.policy.locked &= !locking)?;
@@ -37,6 +41,6 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
         Plugins::Test(command) => test::run(globals, &host, command),
         Plugins::Diff(command) => diff::run(globals, &host, command),
         Plugins::Docs(command) => docs::run(&host, command),
-        Plugins::New(_) => Ok(Exit::Success),
+        Plugins::New(_) | Plugins::Preview(_) => Ok(Exit::Success),
     }
 }

@@ -98,7 +98,7 @@ fn show(data_dir: &Path, id: &str, output: Format) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn opened(data_dir: &Path) -> Result<Journal, Failure> {
+pub fn opened(data_dir: &Path) -> Result<Journal, Failure> {
     if !data_dir.join("journal.db").exists() {
         return Err(Failure::usage("control::no_journal", format!("there is no journal in {}", data_dir.display()))
             .with_help("name the data directory with --data-dir or SWITCHYARD_DATA_DIR"));
@@ -132,7 +132,7 @@ fn stored_document(data_dir: &Path, id: &str) -> Result<Json, Failure> {
 }
 
 /// A read of the journal does its work where it is polled, without a runtime.
-fn waiting<T>(work: impl Future<Output = T>) -> T {
+pub fn waiting<T>(work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {

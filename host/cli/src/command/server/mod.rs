@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use switchyard_model::Sources;
 use switchyard_server::control::{Answer, Client, Request};
 
-pub use executions::run as executions;
+pub use executions::{opened, run as executions, waiting};
 pub use logs::run as logs;
 pub use restart::run as restart;
 pub use serve::run as serve;
@@ -42,7 +42,7 @@ fn client(data_dir: &std::path::Path) -> Result<Client, Failure> {
 }
 
 /// An answer that is no refusal.
-fn ask(client: &Client, request: &Request) -> Result<Answer, Failure> {
+pub fn ask(client: &Client, request: &Request) -> Result<Answer, Failure> {
     match client.ask(request).map_err(|error| broken(&error))? {
         Answer::Refused { code, message, help } => Err(refused(code, message, help)),
         answer => Ok(answer),
@@ -53,6 +53,6 @@ fn refused(code: String, message: String, help: Option<String>) -> Failure {
     Failure { help, ..Failure::usage(code, message) }
 }
 
-fn broken(error: &std::io::Error) -> Failure {
+pub fn broken(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, "control::broken", format!("the server does not answer: {error}")).with_help("look at what it prints")
 }

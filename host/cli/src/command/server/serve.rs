@@ -17,6 +17,7 @@ use switchyard_server::control::{Control, Status, Wish};
 use super::directory;
 use crate::{
     arguments::{Globals, Serve},
+    baseline::Baseline,
     command::{
         flow_files::{self, Other},
         run::{GRACE, failed, secrets, slots},
@@ -50,6 +51,7 @@ pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
     let keeper = Keeper::new(data_dir.join("keeper"), vec![program.clone().into_os_string(), "__keeper".into()]);
     let mut host = Host::open_kept(globals, Some(keeper.clone()), |options| options.serves = true)?;
     let flows = flow_files::load(&command.flows, &mut host, globals)?;
+    Baseline::of(globals, &host, &command.flows).write(&data_dir);
     let generation = env::var(GENERATION).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

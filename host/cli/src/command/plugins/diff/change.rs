@@ -4,6 +4,7 @@ use serde::Serialize;
 use switchyard_plugin_api::{Component, Manifest};
 
 use super::component;
+use crate::screen::Palette;
 
 /// The step in a version number that a change asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,6 +68,23 @@ pub fn between(old: &Manifest, new: &Manifest) -> Vec<Change> {
         }
     }
     found
+}
+
+/// All of them, the worst first.
+pub fn text(palette: Palette, changes: &[Change]) -> String {
+    let mut text = String::new();
+    for (step, title) in [(Step::Major, "breaks flows"), (Step::Minor, "adds"), (Step::Patch, "no flow can tell")] {
+        let mut changes = changes.iter().filter(|change| change.step == step).peekable();
+        if changes.peek().is_some() {
+            text.push_str(&format!("\n{title}\n"));
+        }
+        for change in changes {
+            let line = format!("{}: {}", change.place, change.what);
+            let line = if step == Step::Major { palette.bad(line).to_string() } else { line };
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text
 }
 
 /// A component by any of its names.

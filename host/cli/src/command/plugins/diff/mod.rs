@@ -1,6 +1,6 @@
 //! `switchyard plugins diff`: what changes for flows between two builds of a plugin, and which version that asks for.
 
-mod change;
+pub mod change;
 mod component;
 mod flows;
 mod properties;
@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 use switchyard_plugin_api::Manifest;
 
-pub use change::{Change, Step};
+pub use change::{Change, Step, between};
 use flows::Broken;
 use version::Verdict;
 
@@ -44,7 +44,7 @@ struct Document {
 
 pub fn run(globals: &Globals, host: &Host, command: &DiffPlugins) -> Result<Exit, Failure> {
     let (old, new) = (manifest(host, &command.old)?, manifest(host, &command.new)?);
-    let changes = change::between(&old, &new);
+    let changes = between(&old, &new);
     let asks_for = changes.iter().map(|change| change.step).max().unwrap_or(Step::None);
     let Verdict { enough, least } = version::judge(&old.plugin.version, &new.plugin.version, asks_for);
     let (flows, broken) = flows::check(host, command, &old.plugin.id, &new.plugin.id)?;
@@ -80,17 +80,7 @@ fn manifest(host: &Host, file: &Path) -> Result<Manifest, Failure> {
 impl Document {
     fn text(&self, palette: Palette) -> String {
         let mut text = format!("{} {} -> {}\n", palette.bold(&self.plugin), self.old, self.new);
-        for (step, title) in [(Step::Major, "breaks flows"), (Step::Minor, "adds"), (Step::Patch, "no flow can tell")] {
-            let mut changes = self.changes.iter().filter(|change| change.step == step).peekable();
-            if changes.peek().is_some() {
-                text.push_str(&format!("\n{title}\n"));
-            }
-            for change in changes {
-                let line = format!("{}: {}", change.place, change.what);
-                let line = if step == Step::Major { palette.bad(line).to_string() } else { line };
-                text.push_str(&format!("  {line}\n"));
-            }
-        }
+        text.push_str(&change::text(palette, &self.changes));
         if self.changes.is_empty() {
             text.push_str("\nthe libraries say the same about themselves\n");
         }

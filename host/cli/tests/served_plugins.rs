@@ -132,3 +132,101 @@ fn a_directory_that_comes_later_and_one_that_goes_are_noticed() {
     fs::remove_dir_all(&later).unwrap();
     server.running.as_mut().unwrap().until_error("late.so: removed; misbehave 0.1.0 stays active until a restart");
 }
+
+/// Exit code and document of `plugins preview`.
+fn preview(server: &Server<'_>, arguments: &[&str]) -> (i32, Json) {
+    let ran = server.ask(&[&["plugins", "preview", "--output", "json"], arguments].concat());
+    (ran.code(), serde_json::from_str(&ran.stdout()).unwrap_or_else(|error| panic!("{error}: {}{}", ran.stdout(), ran.stderr())))
+}
+
+#[test]
+fn a_preview_tells_what_a_restart_would_lose_and_why() {
+    let home = Home::new(&["scripts"]);
+    let scripts = fs::read(built("scripts")).unwrap();
+    let gate = home.folder.path().join("gate");
+    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let process = format!(
+        "{}  - id: tell\n    type: io.kestra.plugin.core.log.Log\n    message: done\n",
+        support::shell(&format!("['read -r line < {}; echo $line']", gate.display()))
+    );
+    fs::create_dir(home.folder.path().join("flows")).unwrap();
+    home.file("flows/good.yaml", &process);
+    home.file("flows/broken.yaml", "id: broken\nnamespace: a.b\ntasks:\n  - id: x\n    type: no.such.Type\n");
+    let mut server = Server::start_with(&home, &[]);
+    let id = server.submit(&process);
+    server.until_running(&id, 1);
+
+    // Nothing has changed; a flow that was broken before does not break.
+    let (code, document) = preview(&server, &["--flows", "flows"]);
+    assert_eq!((code, &document["against"], &document["breaks"]), (0, &"server".into(), &false.into()), "{document:#}");
+    assert_eq!(document["flows"], 3, "two files, and what runs: {document:#}");
+    let run = &document["runs"][0];
+    assert_eq!((&run["execution"], &run["taskId"], &run["fate"]), (&Json::from(&*id), &"x".into(), &"found".into()));
+    assert!(run["by"].as_str().unwrap().starts_with("core "), "{run}");
+
+    // A gain is no loss, and another build is none either; a new file that is refused is one.
+    drop_in(&home, "misbehave.so", &fs::read(built("misbehave")).unwrap(), 0o755);
+    drop_in(&home, LIBRARY, &[&*scripts, b"\0"].concat(), 0o755);
+    let (code, document) = preview(&server, &[]);
+    let fates: Vec<&Json> = document["types"].as_array().unwrap().iter().map(|change| &change["fate"]).collect();
+    assert_eq!(code, 0, "{document:#}");
+    assert!(fates.contains(&&"gained".into()) && fates.contains(&&"changed".into()) && !fates.contains(&&"lost".into()), "{document:#}");
+    drop_in(&home, "text.so", b"no library", 0o755);
+    assert_eq!(preview(&server, &[]).0, 1);
+    fs::remove_file(home.plugins().join("text.so")).unwrap();
+
+    // The tasks' plugin goes.
+    fs::remove_file(home.plugins().join(LIBRARY)).unwrap();
+    let ran = server.ask(&["plugins", "preview", "--flows", "flows"]).expect(1);
+    let folder = home.folder.path().join("flows").display().to_string();
+    let text = ran.stdout().replace(&folder, "flows");
+    for part in [
+        "compared with what the server that runs",
+        &format!("{LIBRARY}: removed; scripts 0.1.0 stays active until a restart"),
+        &format!("{SHELL}: lost, scripts 0.1.0 brought it"),
+        "3 flows checked, 2 would break",
+        "flows/good.yaml:5:11: ",
+        "a.b.t:5:11: ",
+        &format!("it runs: {id}"),
+        "1 task runs are under way: 0 would be found again, 1 not",
+        &format!("{id} x (a.b.t): left to itself: its flow would be invalid"),
+        "a restart would lose or break something",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    // The same where no server runs: what the last one had counts, and its journal.
+    let running = server.running.take().unwrap();
+    running.signal("TERM");
+    running.end();
+    let (code, document) = preview(&server, &[]);
+    assert_eq!((code, &document["against"]), (1, &"last-server".into()), "{document:#}");
+    assert_eq!((&document["runs"][0]["fate"], &document["runs"][0]["execution"]), (&"left".into(), &Json::from(&*id)), "{document:#}");
+    drop_in(&home, LIBRARY, &scripts, 0o755);
+    let (code, document) = preview(&server, &[]);
+    assert_eq!((code, &document["runs"][0]["fate"]), (0, &"found".into()), "{document:#}");
+    server.again();
+    fs::write(&gate, "on\n").unwrap();
+    assert_eq!(server.end(&id)["state"]["current"], "SUCCESS");
+}
+
+#[test]
+fn what_the_host_does_itself_begins_anew_and_an_empty_place_has_nothing_to_lose() {
+    let home = Home::new(&[]);
+    let ran = home.run(&["plugins", "preview", "--data-dir", "nowhere"]).expect(0).stdout();
+    assert!(ran.contains("no server has run on this data directory") && ran.contains("0 task runs"), "{ran}");
+    let server = Server::start(&home);
+    let id = server.submit("id: s\nnamespace: a.b\ntasks:\n  - id: s\n    type: io.kestra.plugin.core.flow.Sleep\n    duration: PT1H\n");
+    server.until_running(&id, 1);
+    let (code, document) = preview(&server, &[]);
+    assert_eq!((code, &document["runs"][0]["fate"]), (1, &"again".into()), "{document:#}");
+    for (arguments, code, says) in [
+        (&["--flows", "absent"][..], 2, "cli::unreadable"),
+        (&["--flows", "plugins"], 2, "cli::no_flows"),
+        (&["--output", "xml"], 2, "possible values: text, json"),
+    ] {
+        let ran = server.ask(&[&["plugins", "preview"], arguments].concat()).expect(code);
+        assert!(ran.stderr().contains(says), "{arguments:?}: {}", ran.stderr());
+    }
+    server.ask(&["executions", "kill", &id]).expect(0);
+    server.end(&id);
+}
