@@ -50,18 +50,18 @@ pub async fn attach(
     for candidate in found {
         let Some(id) = candidate.id.clone() else { continue };
         if chosen.is_none() && resume && verdict(&candidate) == Verdict::Follow {
-            chosen = Some(id);
+            chosen = Some((id, candidate.config.and_then(|c| c.working_dir).unwrap_or_default()));
         } else if let Err(reason) = remove(engine.clone(), id.clone()).await {
             context.message(Level::Warn, format!("the container {id} of an earlier host could not be removed: {reason}"));
         }
     }
-    let Some(id) = chosen else { return Ok(Attached::Gone) };
+    let Some((id, directory)) = chosen else { return Ok(Attached::Gone) };
     let position = checkpoint::position(&context, checkpoint.as_ref().filter(|c| c.container_id == id)).await;
     tracing::debug!(container = id, stdout = position.stdout, stderr = position.stderr, "following the container again");
     context.detail("containerId", id.clone());
     // A container that has ended has a log that ends, so following serves both.
     let source = Source::Replay(logs::replay(&engine.docker, &id, true));
-    let outcome = Run { engine, request, context }.follow(id, source, position).await?;
+    let outcome = Run { engine, request, context }.follow(id, directory, source, position).await?;
     Ok(Attached::Ended { outcome })
 }
 

@@ -1,10 +1,9 @@
 //! Following a started container to its end: output, exit, the host's wish to end it, and an engine that goes away for a while.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 
 use bollard::{
     errors::Error as EngineError,
-    models::ContainerInspectResponse,
     query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptionsBuilder},
 };
 use futures_util::StreamExt;
@@ -12,7 +11,7 @@ use switchyard_plugin_api::{CancelReason, Cancellation, prelude::*};
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, interval_at, sleep},
+    time::{Instant, interval_at, sleep, sleep_until},
 };
 
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
     engine::{Engine, chain, status},
     error::Failure,
     logs::{self, Ended, Output, Pump, Taken},
+    outcome::Exit,
 };
 
 /// How often the position in the output is made durable while it moves.
@@ -27,6 +27,9 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 
 /// How long an engine may be away while its container is followed.
 const ABSENCE: Duration = Duration::from_secs(600);
+
+/// After the grace of a kill: how long the host may take nothing of the output before it is given up.
+const REFUSAL: Duration = Duration::from_millis(300);
 
 /// A container that has been started.
 pub struct Following<'a> {
@@ -46,7 +49,7 @@ pub struct Following<'a> {
 #[derive(Debug)]
 pub enum End {
     /// The container has exited; who asked for it, if somebody did.
-    Exited(Box<ContainerInspectResponse>, Option<Cancellation>),
+    Exited(Exit, Option<Cancellation>),
     /// The host goes, the container stays.
     Detached,
 }
@@ -61,9 +64,17 @@ pub enum Source {
 
 /// What one connection led to.
 enum Round {
-    Exited(Ended),
+    Exited(i64, Ended),
     Detached,
     Broken(EngineError),
+}
+
+/// The host's wish to end it.
+struct Asked {
+    cancellation: Cancellation,
+    /// When the grace is over.
+    until: Instant,
+    _stopping: Stopping,
 }
 
 /// Ends its task when dropped.
@@ -78,20 +89,20 @@ impl Drop for Stopping {
 impl Following<'_> {
     /// Follows to the end.
     pub async fn to_the_end(&self, mut source: Source) -> Result<End, Failure> {
-        let mut cancellation = None;
-        let mut stopping = None;
+        let mut asked = None;
         loop {
-            match self.round(source, &mut cancellation, &mut stopping).await {
+            match self.round(source, &mut asked).await {
                 Round::Detached => {
                     self.save().await;
                     return Ok(End::Detached);
                 }
-                Round::Exited(ended) => {
-                    drop(stopping);
+                Round::Exited(code, ended) => {
+                    let patience = asked.as_ref().map(|asked| asked.until);
+                    let cancellation = asked.map(|asked| asked.cancellation);
                     if !matches!(ended, Ended::Complete) {
-                        self.catch_up(&ended).await;
+                        self.catch_up(&ended, patience).await;
                     }
-                    return Ok(End::Exited(Box::new(self.inspect().await?), cancellation));
+                    return Ok(End::Exited(self.exit(code, cancellation.is_some()).await?, cancellation));
                 }
                 Round::Broken(error) => {
                     if status(&error) == Some(404) {
@@ -106,13 +117,15 @@ impl Following<'_> {
         }
     }
 
-    async fn round(&self, source: Source, cancellation: &mut Option<Cancellation>, stopping: &mut Option<Stopping>) -> Round {
+    async fn round(&self, source: Source, asked: &mut Option<Asked>) -> Round {
         let (has_exited, exited) = watch::channel(false);
-        let (mut output, pump) = match source {
+        let (output, pump) = match source {
             Source::Live(output) => (output, Pump::live(self.context, &self.taken)),
             Source::Replay(output) => (output, Pump::replaying(self.context, &self.taken)),
         };
-        let mut pump = pin!(pump.run(&mut output, exited));
+        // In a box of its own, which can be dropped before the round is over: an engine does not tell that a container has ended while
+        // nobody reads its output.
+        let mut pump = Some(Box::pin(pump.run(output, exited)));
         let mut pumped = None;
         let mut wait = pin!(self.wait());
         let mut waited = None;
@@ -120,21 +133,28 @@ impl Following<'_> {
         let mut saved = self.taken.position();
         loop {
             tokio::select! {
-                ended = &mut pump, if pumped.is_none() => pumped = Some(ended),
+                ended = async { match &mut pump { Some(pump) => pump.await, None => pending().await } } => {
+                    pump = None;
+                    pumped = Some(ended);
+                }
+                () = self.refused(asked.as_ref().map(|asked| asked.until)), if pump.is_some() => {
+                    pump = None;
+                    pumped = Some(Ended::Refused);
+                }
                 result = &mut wait, if waited.is_none() => match result {
-                    Ok(()) => {
-                        waited = Some(());
+                    Ok(code) => {
+                        waited = Some(code);
                         // Nobody listens any more when the stream has ended before.
                         let _ = has_exited.send(true);
                     }
                     Err(error) => return Round::Broken(error),
                 },
-                asked = self.context.cancelled(), if cancellation.is_none() => {
-                    if asked.reason == CancelReason::Detach {
+                cancellation = self.context.cancelled(), if asked.is_none() => {
+                    if cancellation.reason == CancelReason::Detach {
                         return Round::Detached;
                     }
-                    *cancellation = Some(asked);
-                    *stopping = Some(self.stop(self.grace.unwrap_or(asked.grace())));
+                    let grace = self.grace.unwrap_or(cancellation.grace());
+                    *asked = Some(Asked { cancellation, until: Instant::now() + grace, _stopping: self.stop(grace) });
                 }
                 _ = timer.tick() => {
                     let position = self.taken.position();
@@ -144,20 +164,33 @@ impl Following<'_> {
                     }
                 }
             }
-            if waited.is_some()
-                && let Some(ended) = pumped
-            {
-                return Round::Exited(ended);
+            match (waited, pumped) {
+                (Some(code), Some(ended)) => return Round::Exited(code, ended),
+                (_, still) => pumped = still,
             }
         }
     }
 
-    /// Resolves when the container is not running. It has been started before, so "not yet" cannot be mistaken for "no more".
-    async fn wait(&self) -> Result<(), EngineError> {
+    /// Resolves after this time when the host takes nothing any more.
+    async fn refused(&self, after: Option<Instant>) {
+        let Some(after) = after else { return pending().await };
+        sleep_until(after).await;
+        loop {
+            let before = self.taken.position();
+            sleep(REFUSAL).await;
+            if self.taken.offering() && self.taken.position() == before {
+                return;
+            }
+        }
+    }
+
+    /// Resolves with the exit code when the container is not running. It has been started before, so "not yet" cannot be mistaken for "no more".
+    async fn wait(&self) -> Result<i64, EngineError> {
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
         let mut stream = pin!(self.engine.docker.wait_container(self.container, Some(options)));
         match stream.next().await {
-            Some(Ok(_) | Err(EngineError::DockerContainerWaitError { .. })) => Ok(()),
+            Some(Ok(answer)) => Ok(answer.status_code),
+            Some(Err(EngineError::DockerContainerWaitError { code, .. })) => Ok(code),
             Some(Err(error)) => Err(error),
             None => Err(EngineError::RequestTimeoutError),
         }
@@ -190,16 +223,24 @@ impl Following<'_> {
     }
 
     /// The rest of the output, from the engine's log, after the stream broke off.
-    async fn catch_up(&self, ended: &Ended) {
-        let (has_exited, exited) = watch::channel(true);
-        let mut output = logs::replay(&self.engine.docker, self.container, false);
-        let caught_up = Pump::replaying(self.context, &self.taken).run(&mut output, exited).await;
-        drop(has_exited);
-        if !matches!(caught_up, Ended::Complete) {
-            let message =
-                format!("the end of the output may be missing: the stream broke off ({ended}), and the engine's log too ({caught_up})");
-            self.context.message(Level::Warn, message);
-        }
+    async fn catch_up(&self, ended: &Ended, patience: Option<Instant>) {
+        let caught_up = match ended {
+            Ended::Refused => Ended::Refused,
+            _ => {
+                let (_has_exited, exited) = watch::channel(true);
+                let output = logs::replay(&self.engine.docker, self.container, false);
+                tokio::select! {
+                    caught_up = Pump::replaying(self.context, &self.taken).run(output, exited) => caught_up,
+                    () = self.refused(patience) => Ended::Refused,
+                }
+            }
+        };
+        let message = match caught_up {
+            Ended::Complete => return,
+            Ended::Refused => "the end of the output is missing: the host had no room for it when the task was to end".to_owned(),
+            _ => format!("the end of the output may be missing: the stream broke off ({ended}), and the engine's log too ({caught_up})"),
+        };
+        self.context.message(Level::Warn, message);
     }
 
     async fn engine_is_back(&self, error: EngineError) -> Result<(), Failure> {
@@ -218,9 +259,13 @@ impl Following<'_> {
         Err(self.engine.failure("following the container", last))
     }
 
-    async fn inspect(&self) -> Result<ContainerInspectResponse, Failure> {
+    /// How the container ended. The code says all there is to say when it is 0 or when we ended it; Podman's is not always the last word.
+    async fn exit(&self, code: i64, asked: bool) -> Result<Exit, Failure> {
+        if (code == 0 || asked) && !self.engine.podman {
+            return Ok(Exit { code, ..Exit::default() });
+        }
         match self.engine.inspect(self.container).await {
-            Ok(found) => Ok(found),
+            Ok(found) => Ok(found.into()),
             Err(error) if status(&error) == Some(404) => Err(self.vanished()),
             Err(error) => Err(self.engine.failure("reading the container's exit code", error)),
         }

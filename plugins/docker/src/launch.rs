@@ -23,7 +23,16 @@ pub enum Launched {
     /// It waits to be started.
     Created(String),
     /// It exists already, made by an earlier call for the same key, and runs.
-    Running(String),
+    Running(Leftover),
+}
+
+/// A running container of an earlier call.
+#[derive(Debug)]
+pub struct Leftover {
+    /// Its id.
+    pub id: String,
+    /// Its working directory.
+    pub directory: String,
 }
 
 /// What a launch needs.
@@ -97,8 +106,8 @@ impl Launch<'_> {
                 Created::NoImage => return Ok(None),
                 Created::NoInit => {}
                 Created::NameTaken => {
-                    if let Some(id) = self.left_over().await? {
-                        return Ok(Some(Launched::Running(id)));
+                    if let Some(leftover) = self.left_over().await? {
+                        return Ok(Some(Launched::Running(leftover)));
                     }
                 }
             }
@@ -135,20 +144,22 @@ impl Launch<'_> {
         }
     }
 
-    /// The container that has our name: its id when it runs for our key, none when it was removed.
-    async fn left_over(&self) -> Result<Option<String>, Failure> {
+    /// The container that has our name, when it runs for our key, none when it was removed.
+    async fn left_over(&self) -> Result<Option<Leftover>, Failure> {
         let name = &self.blueprint.name;
         let found = match self.engine.inspect(name).await {
             Ok(found) => found,
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(self.engine.failure("looking at the container of an earlier run", error)),
         };
-        let ours = found.config.and_then(|c| c.labels).is_some_and(|labels| labels.get(KEY_LABEL).is_some_and(|key| key == self.key));
+        let config = found.config.unwrap_or_default();
+        let ours = config.labels.is_some_and(|labels| labels.get(KEY_LABEL).is_some_and(|key| key == self.key));
         if !ours {
             return Err(Failure::NameTaken { name: name.clone() });
         }
         if found.state.and_then(|s| s.running).unwrap_or(false) {
-            return Ok(found.id);
+            let directory = config.working_dir.unwrap_or_default();
+            return Ok(found.id.map(|id| Leftover { id, directory }));
         }
         remove(self.engine.clone(), name.clone()).await.map_err(|reason| Failure::Lost {
             endpoint: self.engine.endpoint.clone(),
@@ -173,6 +184,7 @@ impl Launch<'_> {
         };
         match pulled {
             Ok(state) => {
+                self.engine.owners.forget(&image);
                 if let Some(digest) = state.digest {
                     self.context.detail("imageDigest", digest);
                 }

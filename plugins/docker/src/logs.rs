@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -40,17 +40,24 @@ pub struct Position {
 pub struct Taken {
     stdout: AtomicU64,
     stderr: AtomicU64,
+    /// Output is being offered to the host.
+    offering: AtomicBool,
 }
 
 impl Taken {
     /// Goes on from an earlier position.
     pub fn from(position: Position) -> Self {
-        Self { stdout: position.stdout.into(), stderr: position.stderr.into() }
+        Self { stdout: position.stdout.into(), stderr: position.stderr.into(), ..Self::default() }
     }
 
     /// Where it is now.
     pub fn position(&self) -> Position {
         Position { stdout: self.stdout.load(Ordering::Acquire), stderr: self.stderr.load(Ordering::Acquire) }
+    }
+
+    /// Whether output waits for the host at this moment.
+    pub fn offering(&self) -> bool {
+        self.offering.load(Ordering::Acquire)
     }
 
     fn add(&self, stream: LogStream, bytes: usize) {
@@ -91,6 +98,8 @@ pub enum Ended {
     Silent,
     /// The engine broke the stream off.
     Broken(EngineError),
+    /// The host did not take the output of a container that was asked to end.
+    Refused,
 }
 
 impl<'a> Pump<'a> {
@@ -105,7 +114,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Carries until the stream ends. After `exited` turns true it may only be silent for a short while.
-    pub async fn run(mut self, output: &mut Output, mut exited: watch::Receiver<bool>) -> Ended {
+    pub async fn run(mut self, mut output: Output, mut exited: watch::Receiver<bool>) -> Ended {
         loop {
             let item = tokio::select! {
                 biased;
@@ -131,7 +140,9 @@ impl<'a> Pump<'a> {
         *skip -= known as u64;
         let new = message.split_off(known);
         if !new.is_empty() {
+            self.taken.offering.store(true, Ordering::Release);
             self.context.write_log(stream, &new).await;
+            self.taken.offering.store(false, Ordering::Release);
             // After the write: bytes the host did not take are not counted.
             self.taken.add(stream, new.len());
         }
@@ -150,6 +161,7 @@ impl std::fmt::Display for Ended {
         match self {
             Self::Complete => f.write_str("complete"),
             Self::Silent => f.write_str("it neither moved nor ended after the container's exit"),
+            Self::Refused => f.write_str("the host had no room for it"),
             Self::Broken(error) => f.write_str(&crate::engine::chain(error)),
         }
     }

@@ -49,9 +49,9 @@ async fn docker_d21_a_replay_repeats_no_byte() {
         let host = Arc::new(Written::default());
         let context = Context::new(host.clone());
         let taken = Taken::from(Position { stdout, stderr });
-        let mut output: Output = Box::pin(stream::iter(frames().into_iter().map(Ok)));
+        let output: Output = Box::pin(stream::iter(frames().into_iter().map(Ok)));
         let (_sender, exited) = watch::channel(false);
-        let ended = Pump::replaying(&context, &taken).run(&mut output, exited).await;
+        let ended = Pump::replaying(&context, &taken).run(output, exited).await;
         assert!(matches!(ended, Ended::Complete));
         let written = host.0.lock().unwrap().clone();
         assert_eq!(written.map(|w| String::from_utf8(w).unwrap()), [expected.0, expected.1], "{stdout} {stderr}");
@@ -64,9 +64,9 @@ async fn the_stream_of_an_exited_container_is_not_awaited_for_ever() {
     let host = Arc::new(Written::default());
     let context = Context::new(host.clone());
     let taken = Taken::default();
-    let mut output: Output = Box::pin(futures_util::StreamExt::chain(stream::iter([Ok(out("a"))]), stream::pending()));
+    let output: Output = Box::pin(futures_util::StreamExt::chain(stream::iter([Ok(out("a"))]), stream::pending()));
     let (sender, exited) = watch::channel(false);
     sender.send(true).unwrap();
-    assert!(matches!(Pump::live(&context, &taken).run(&mut output, exited).await, Ended::Silent));
+    assert!(matches!(Pump::live(&context, &taken).run(output, exited).await, Ended::Silent));
     assert_eq!(taken.position(), Position { stdout: 1, stderr: 0 });
 }

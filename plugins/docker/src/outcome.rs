@@ -1,18 +1,39 @@
 //! What a container's last state means for the task.
 
-use bollard::models::{ContainerInspectResponse, HostConfig};
+use bollard::models::ContainerInspectResponse;
 use switchyard_plugin_api::{CancelReason, Cancellation, prelude::*};
 
 const SIGKILL: i32 = 9;
 
-/// The outcome of an exited container.
-pub fn of(found: &ContainerInspectResponse, cancellation: Option<Cancellation>) -> Outcome {
-    let state = found.state.clone().unwrap_or_default();
-    let exit_code = i32::try_from(state.exit_code.unwrap_or(0)).unwrap_or(i32::MAX);
-    let mut outcome = Outcome::exited(exit_code);
-    if let Some(id) = &found.id {
-        outcome = outcome.detail("containerId", id.clone());
+/// How a container ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exit {
+    /// The command's exit code.
+    pub code: i64,
+    /// The kernel ended a process of it for want of memory.
+    pub out_of_memory: bool,
+    /// Its limit of memory in bytes.
+    pub limit: Option<i64>,
+    /// What the engine has to say.
+    pub error: Option<String>,
+}
+
+impl From<ContainerInspectResponse> for Exit {
+    fn from(found: ContainerInspectResponse) -> Self {
+        let state = found.state.unwrap_or_default();
+        Self {
+            code: state.exit_code.unwrap_or(0),
+            out_of_memory: state.oom_killed.unwrap_or(false),
+            limit: found.host_config.and_then(|host| host.memory).filter(|limit| *limit > 0),
+            error: state.error.filter(|error| !error.is_empty()),
+        }
     }
+}
+
+/// The outcome of an exited container.
+pub fn of(exit: &Exit, cancellation: Option<Cancellation>) -> Outcome {
+    let exit_code = i32::try_from(exit.code).unwrap_or(i32::MAX);
+    let mut outcome = Outcome::exited(exit_code);
     if let Some(cancellation) = cancellation {
         let message = match cancellation.reason {
             CancelReason::Timeout => "stopped: the task's time limit has passed",
@@ -24,10 +45,9 @@ pub fn of(found: &ContainerInspectResponse, cancellation: Option<Cancellation>) 
     if exit_code == 0 {
         return outcome;
     }
-    if state.oom_killed.unwrap_or(false) {
+    if exit.out_of_memory {
         outcome.signal = (exit_code == 128 + SIGKILL).then_some(SIGKILL);
-        let limit = found.host_config.as_ref().and_then(memory_limit);
-        let message = match limit {
+        let message = match exit.limit.map(readable) {
             Some(limit) => format!("out of memory: the limit is {limit} (memory.memory)"),
             None => "out of memory: the engine's machine has none left".to_owned(),
         };
@@ -35,28 +55,24 @@ pub fn of(found: &ContainerInspectResponse, cancellation: Option<Cancellation>) 
     }
     if exit_code == 128 + SIGKILL {
         outcome.signal = Some(SIGKILL);
-        let limit = found.host_config.as_ref().and_then(memory_limit);
-        let limit = limit.map(|limit| format!(" (its own limit is {limit}, memory.memory)")).unwrap_or_default();
+        let limit = exit.limit.map(|limit| format!(" (its own limit is {}, memory.memory)", readable(limit))).unwrap_or_default();
         let message = format!(
             "killed (SIGKILL) by something else than this host: by a command, or by the kernel for want of memory on the engine's machine{limit}"
         );
         return outcome.because(FailureReason::KilledOutside, message);
     }
-    if let Some(error) = state.error.filter(|e| !e.is_empty()) {
-        outcome.message = Some(error);
-    }
+    outcome.message.clone_from(&exit.error);
     outcome
 }
 
-fn memory_limit(host: &HostConfig) -> Option<String> {
-    let bytes = host.memory.filter(|m| *m > 0)?;
+fn readable(bytes: i64) -> String {
     let mebibytes = bytes as f64 / f64::from(1 << 20);
-    Some(if mebibytes.fract() == 0.0 { format!("{mebibytes} MiB") } else { format!("{bytes} bytes") })
+    if mebibytes.fract() == 0.0 { format!("{mebibytes} MiB") } else { format!("{bytes} bytes") }
 }
 
 #[cfg(test)]
 mod tests {
-    use bollard::models::ContainerState;
+    use bollard::models::{ContainerState, HostConfig};
 
     use super::*;
 
@@ -79,7 +95,7 @@ mod tests {
                 host_config: Some(HostConfig { memory: Some(512 << 20), ..Default::default() }),
                 ..Default::default()
             };
-            let outcome = of(&found, cancellation);
+            let outcome = of(&found.into(), cancellation);
             assert_eq!((i64::from(outcome.exit_code), outcome.reason, outcome.signal), (code, reason, signal), "{code} {oom}");
             if reason == Some(FailureReason::OutOfMemory) {
                 assert_eq!(outcome.message.as_deref(), Some("out of memory: the limit is 512 MiB (memory.memory)"));

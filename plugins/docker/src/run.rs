@@ -1,6 +1,6 @@
 //! One run: create, copy in, start, follow, copy out, clean up.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, StartContainerOptions};
 use futures_util::TryStreamExt;
@@ -18,7 +18,7 @@ use crate::{
     error::Failure,
     files::{self, Texts, Upload},
     follow::{End, Following, Source},
-    launch::{Launch, Launched},
+    launch::{Launch, Launched, Leftover},
     logs::{self, Position, Taken},
     outcome,
     properties::Properties,
@@ -71,9 +71,9 @@ impl Run {
         loop {
             self.still_wanted()?;
             let id = match launch.create().await? {
-                Launched::Running(id) => {
+                Launched::Running(Leftover { id, directory }) => {
                     let output = logs::replay(&self.engine.docker, &id, true);
-                    return self.follow(id, Source::Replay(output), Position::default()).await;
+                    return self.follow(id, directory, Source::Replay(output), Position::default()).await;
                 }
                 Launched::Created(id) => id,
             };
@@ -101,14 +101,14 @@ impl Run {
                 Started::Source(source) => {
                     // Following has a cleanup of its own.
                     cleanup.leave();
-                    return self.follow(id, source, Position::default()).await;
+                    return self.follow(id, working_dir(&self.request), source, Position::default()).await;
                 }
             }
         }
     }
 
-    /// Follows a started container, copies its files out and removes it.
-    pub async fn follow(&self, id: String, source: Source, position: Position) -> Result<Outcome, Failure> {
+    /// Follows a started container, copies files out of its working directory and removes it.
+    pub async fn follow(&self, id: String, directory: String, source: Source, position: Position) -> Result<Outcome, Failure> {
         let properties = &self.request.properties;
         let cleanup = Cleanup::new(self.engine.clone(), id.clone());
         self.context.phase(Phase::Running);
@@ -125,11 +125,10 @@ impl Run {
                 cleanup.leave();
                 return Ok(Outcome::detached().detail("containerId", id));
             }
-            Ok(End::Exited(found, cancellation)) => {
+            Ok(End::Exited(exit, cancellation)) => {
                 let killed = cancellation.is_some_and(|c| c.reason == CancelReason::Kill);
-                let directory = found.config.as_ref().and_then(|c| c.working_dir.clone()).unwrap_or_default();
                 let copied = if killed { Ok(()) } else { self.copy_out(&id, &directory).await };
-                copied.map(|()| outcome::of(&found, cancellation))
+                copied.map(|()| outcome::of(&exit, cancellation).detail("containerId", id.clone()))
             }
             Err(failure) => Err(failure),
         };
@@ -153,12 +152,12 @@ impl Run {
         let checkpoint = Checkpoint { container_id: id.to_owned(), position: Position::default(), outcome: None };
         let attached = if self.engine.podman {
             // Podman prepares the container to attach to it: files have to be there before, and what is wrong is told here.
-            let ((), prepared) = tokio::join!(checkpoint.save(&self.context), self.prepare(id, with_volume));
+            let ((), prepared) = tokio::join!(checkpoint.save(&self.context), self.prepare(id, blueprint, with_volume));
             prepared?;
             logs::attach(docker, id).await
         } else {
             let ((), prepared, attached) =
-                tokio::join!(checkpoint.save(&self.context), self.prepare(id, with_volume), logs::attach(docker, id));
+                tokio::join!(checkpoint.save(&self.context), self.prepare(id, blueprint, with_volume), logs::attach(docker, id));
             prepared?;
             attached
         };
@@ -191,12 +190,12 @@ impl Run {
     }
 
     /// Gives the command's user a working directory that it owns, with the files in it.
-    async fn prepare(&self, id: &str, with_volume: bool) -> Result<(), Failure> {
+    async fn prepare(&self, id: &str, blueprint: &Blueprint, with_volume: bool) -> Result<(), Failure> {
         let files = &self.request.files;
         if files.working_dir.as_os_str().is_empty() {
             return Ok(());
         }
-        let owner = self.owner(id).await?;
+        let owner = self.owner(id, blueprint).await?;
         if !self.request.properties.copies_files() {
             self.open_up(owner);
             return Ok(());
@@ -228,9 +227,14 @@ impl Run {
     }
 
     /// Ids of the command's user; none when they cannot be found out.
-    async fn owner(&self, id: &str) -> Result<Option<Owner>, Failure> {
+    async fn owner(&self, id: &str, blueprint: &Blueprint) -> Result<Option<Owner>, Failure> {
         let docker = &self.engine.docker;
-        let user = match &self.request.properties.user {
+        let properties = &self.request.properties;
+        let key = (blueprint.image.to_string(), properties.platform.clone(), properties.user.as_ref().map(|user| user.0.clone()));
+        if let Some(known) = self.engine.owners.recall(&key, Instant::now()) {
+            return Ok(Some(known));
+        }
+        let user = match &properties.user {
             Some(user) => user.0.clone(),
             None => {
                 let found = self.engine.inspect(id).await;
@@ -238,7 +242,11 @@ impl Run {
                 found.config.and_then(|c| c.user).unwrap_or_default()
             }
         };
-        Ok(files::resolve_owner(&user, &InContainer { docker, id }).await)
+        let owner = files::resolve_owner(&user, &InContainer { docker, id }).await;
+        if let Some(owner) = owner {
+            self.engine.owners.note(key, owner, Instant::now());
+        }
+        Ok(owner)
     }
 
     /// With a mounted directory: lets another user than ours write into it.

@@ -1,6 +1,7 @@
 //! The engine: finding it, and asking it for things.
 
 mod endpoint;
+mod owners;
 mod probe;
 
 use std::{
@@ -23,6 +24,7 @@ use tokio::time::sleep;
 
 pub use endpoint::{Candidate, Endpoint, candidates};
 
+use self::owners::Owners;
 use crate::{
     error::{Failure, Tried},
     pull::Pulls,
@@ -46,6 +48,8 @@ pub struct Engine {
     pub source: String,
     /// Pulls that are under way.
     pub pulls: Pulls,
+    /// Whom images run as.
+    pub owners: Owners,
     lacks_init: AtomicBool,
     /// It is Podman, which prepares a container when it is attached to.
     pub podman: bool,
@@ -88,6 +92,7 @@ impl Engine {
                         endpoint: endpoint.to_string(),
                         source,
                         pulls: Pulls::default(),
+                        owners: Owners::default(),
                         lacks_init: AtomicBool::new(false),
                     });
                 }
