@@ -11,6 +11,7 @@ pub struct Server<'a> {
     pub home: &'a Home,
     pub running: Option<Running>,
     environment: Vec<(&'static str, String)>,
+    arguments: Vec<&'static str>,
 }
 
 impl<'a> Server<'a> {
@@ -20,8 +21,13 @@ impl<'a> Server<'a> {
 
     /// With something in its environment.
     pub fn start_with(home: &'a Home, environment: &[(&'static str, &str)]) -> Self {
+        Self::start_as(home, &["serve"], environment)
+    }
+
+    /// With other arguments.
+    pub fn start_as(home: &'a Home, arguments: &[&'static str], environment: &[(&'static str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let mut server = Self { home, running: None, environment };
+        let mut server = Self { home, running: None, environment, arguments: arguments.to_vec() };
         server.again();
         server
     }
@@ -31,7 +37,7 @@ impl<'a> Server<'a> {
     }
 
     pub fn again(&mut self) {
-        let mut command = self.home.command(&["serve"]);
+        let mut command = self.home.command(&self.arguments);
         command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data")).envs(self.environment.iter().cloned());
         let mut running = Running::start(command);
         running.until("serving");
