@@ -5,11 +5,14 @@ use std::{env, path::PathBuf, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kube::{
     Client, Config as ClientConfig,
-    config::{AuthInfo, Cluster, Context, ExecConfig, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext},
+    config::{
+        AuthInfo, Cluster, Context, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+    },
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::{in_cluster::Surroundings, pem};
 use crate::{
     error::Failure,
     properties::{Config, KubeconfigSource},
@@ -52,6 +55,10 @@ impl Connection {
         config.connect_timeout = Some(Duration::from_secs(10));
         config.read_timeout = None;
         config.write_timeout = None;
+        if let Some(exec) = &mut config.auth_info.exec {
+            // Nobody is there to answer its questions.
+            exec.interactive_mode = Some(ExecInteractiveMode::Never);
+        }
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         // Chosen by name, because other crates of the build may bring another. An error only says that it was chosen before.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -92,11 +99,13 @@ async fn ambient(context: Option<&str>) -> Result<ClientConfig, Failure> {
         Ok(config) => return Ok(config),
         Err(error) => error,
     };
-    if let Ok(config) = ClientConfig::incluster() {
-        return Ok(config);
-    }
+    let account = match Surroundings::here().config() {
+        Ok(config) => return Ok(config),
+        Err(reason) => reason,
+    };
     let place = env::var("KUBECONFIG").ok().filter(|p| !p.is_empty()).unwrap_or_else(|| "~/.kube/config".to_owned());
-    Err(Failure::NoCluster { reason: format!("{place}: {}; and the host runs in no pod with a service account", chain(&kubeconfig)) })
+    let reason = format!("{place}: {}; and the host runs in no pod with a service account: {account}", chain(&kubeconfig));
+    Err(Failure::NoCluster { reason })
 }
 
 fn read_kubeconfig(source: &KubeconfigSource) -> Result<Kubeconfig, Failure> {
@@ -115,6 +124,10 @@ fn expand(path: &str) -> PathBuf {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => PathBuf::from(path),
     }
+}
+
+fn path(text: &str) -> String {
+    expand(text).display().to_string()
 }
 
 impl Config {
@@ -150,14 +163,6 @@ impl Config {
 
     fn refuse_what_cannot_be(&self) -> Result<(), Failure> {
         let refuse = |property, reason: &str| Err(Failure::InvalidConfig { property, reason: reason.to_owned() });
-        const STORE: &str =
-            "Java key stores are not read; convert it: keytool -importkeystore -deststoretype PKCS12, then openssl pkcs12 -nodes";
-        if self.trust_store_file.is_some() {
-            return refuse("trustStoreFile", STORE);
-        }
-        if self.key_store_file.is_some() {
-            return refuse("keyStoreFile", STORE);
-        }
         if self.oauth_token_provider.is_some() {
             return refuse(
                 "oauthTokenProvider",
@@ -172,8 +177,8 @@ impl Config {
         let cluster = Cluster {
             server: Some(self.server()),
             insecure_skip_tls_verify: self.insecure().then_some(true),
-            certificate_authority: self.ca_cert_file.clone(),
-            certificate_authority_data: pem(self.ca_cert_data.as_deref(), "caCertData")?,
+            certificate_authority: self.ca_cert_file.as_deref().map(path),
+            certificate_authority_data: self.authority()?.map(|text| STANDARD.encode(text)),
             ..Cluster::default()
         };
         let context = Context { cluster: NAME.to_owned(), user: Some(NAME.to_owned()), ..Context::default() };
@@ -202,10 +207,9 @@ impl Config {
         if let Some(file) = &self.ca_cert_file {
             config.root_cert_file = Some(expand(file));
         }
-        if let Some(data) = pem(self.ca_cert_data.as_deref(), "caCertData")? {
-            let text = STANDARD.decode(data).unwrap_or_default();
+        if let Some(text) = self.authority()? {
             config.root_cert_file = None;
-            config.root_cert = Some(certificates(&String::from_utf8_lossy(&text), "caCertData")?);
+            config.root_cert = Some(pem::certificates(&text, "caCertData")?);
         }
         config.auth_info = self.auth(config.auth_info)?;
         Ok(config)
@@ -213,13 +217,18 @@ impl Config {
 
     fn auth(&self, base: AuthInfo) -> Result<AuthInfo, Failure> {
         let mut auth = base;
+        if let Some(store) = &self.key_store_file {
+            let (key, certificates) = pem::identity(&expand(store), self.key_store_passphrase.as_deref(), "keyStoreFile")?;
+            auth.client_certificate_data = Some(STANDARD.encode(certificates));
+            auth.client_key_data = Some(STANDARD.encode(key).into());
+        }
         if self.client_cert_data.is_some() || self.client_cert_file.is_some() {
-            auth.client_certificate = self.client_cert_file.clone();
-            auth.client_certificate_data = pem(self.client_cert_data.as_deref(), "clientCertData")?;
+            auth.client_certificate = self.client_cert_file.as_deref().map(path);
+            auth.client_certificate_data = pem::text(self.client_cert_data.as_deref(), "clientCertData")?.map(|text| STANDARD.encode(text));
         }
         if self.client_key_data.is_some() || self.client_key_file.is_some() {
-            auth.client_key = self.client_key_file.clone();
-            auth.client_key_data = pem(self.client_key_data.as_deref(), "clientKeyData")?.map(Into::into);
+            auth.client_key = None;
+            auth.client_key_data = self.client_key()?.map(|text| STANDARD.encode(text).into());
         }
         if let Some(token) = self.oauth_token.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
             auth.token = Some(token.to_owned().into());
@@ -241,42 +250,33 @@ impl Config {
         Ok(auth)
     }
 
-    fn insecure(&self) -> bool {
-        [self.trust_certs, self.disable_hostname_verification].into_iter().flatten().any(|f| f.0)
+    /// PEM of what the server's certificate has to be signed by, apart from a file of it.
+    fn authority(&self) -> Result<Option<String>, Failure> {
+        let mut text = pem::text(self.ca_cert_data.as_deref(), "caCertData")?;
+        if let Some(store) = &self.trust_store_file {
+            let certificates = pem::trusted(&expand(store), self.trust_store_passphrase.as_deref(), "trustStoreFile")?;
+            text.get_or_insert_default().push_str(&certificates);
+        }
+        Ok(text)
+    }
+
+    fn client_key(&self) -> Result<Option<String>, Failure> {
+        let (text, property) = match (&self.client_key_data, &self.client_key_file) {
+            (Some(data), _) => (pem::text(Some(data), "clientKeyData")?, "clientKeyData"),
+            (None, Some(file)) => {
+                let read = std::fs::read_to_string(expand(file));
+                let invalid = |e: std::io::Error| Failure::InvalidConfig { property: "clientKeyFile", reason: format!("{file}: {e}") };
+                (Some(read.map_err(invalid)?), "clientKeyFile")
+            }
+            (None, None) => (None, ""),
+        };
+        text.map(|text| pem::key(text, self.client_key_passphrase.as_deref(), property)).transpose()
     }
 
     fn server(&self) -> String {
         let url = self.master_url.as_deref().map(str::trim).filter(|u| !u.is_empty()).unwrap_or(IN_CLUSTER);
         if url.contains("://") { url.to_owned() } else { format!("https://{url}") }
     }
-}
-
-/// Base64 of PEM, from PEM or from base64 with any white space.
-fn pem(value: Option<&str>, property: &'static str) -> Result<Option<String>, Failure> {
-    let Some(value) = value.filter(|v| !v.trim().is_empty()) else { return Ok(None) };
-    let invalid = |reason: &str| Failure::InvalidConfig { property, reason: reason.to_owned() };
-    let text = if value.contains("-----BEGIN") {
-        // A flow's folded text may have lost its line ends, and with a literal `\n` some keep them in quotes.
-        value.replace("\\n", "\n")
-    } else {
-        let compact: String = value.chars().filter(|c| !c.is_whitespace()).collect();
-        let bytes = STANDARD.decode(compact).map_err(|_| invalid("it is neither PEM nor base64"))?;
-        String::from_utf8(bytes).ok().filter(|t| t.contains("-----BEGIN")).ok_or_else(|| invalid("its base64 does not contain PEM"))?
-    };
-    if text.contains("ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(invalid("the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN"));
-    }
-    Ok(Some(STANDARD.encode(text)))
-}
-
-/// Certificates of PEM text, as DER.
-fn certificates(text: &str, property: &'static str) -> Result<Vec<Vec<u8>>, Failure> {
-    let mut found = Vec::new();
-    for block in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
-        let body: String = block.split("-----END").next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
-        found.push(STANDARD.decode(body).map_err(|e| Failure::InvalidConfig { property, reason: e.to_string() })?);
-    }
-    Ok(found)
 }
 
 /// An error with what caused it, on one line.

@@ -23,15 +23,17 @@ fn kube_k32_pem_may_be_raw_or_base64() {
     let encoded = STANDARD.encode(PEM);
     let folded = format!("{}\n  {}\n", &encoded[..20], &encoded[20..]);
     for value in [PEM, &encoded, &folded] {
-        assert_eq!(pem(Some(value), "caCertData").unwrap().as_deref(), Some(encoded.as_str()), "{value}");
+        assert_eq!(pem::text(Some(value), "caCertData").unwrap().as_deref(), Some(PEM), "{value}");
     }
-    assert_eq!(pem(Some(" "), "caCertData").unwrap(), None);
+    assert_eq!(pem::text(Some(" "), "caCertData").unwrap(), None);
     for (value, reason) in [
         ("not base64!", "it is neither PEM nor base64"),
         ("aGVsbG8=", "its base64 does not contain PEM"),
-        ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN"),
+        ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "the key is encrypted: set clientKeyPassphrase"),
     ] {
-        let failure = pem(Some(value), "clientKeyData").unwrap_err();
+        let failure = pem::text(Some(value), "clientKeyData")
+            .and_then(|text| text.map(|text| pem::key(text, None, "clientKeyData")).transpose())
+            .unwrap_err();
         assert_eq!(failure.to_string(), format!("clientKeyData of the connection cannot be used: {reason}"));
     }
 }
@@ -40,8 +42,8 @@ fn kube_k32_pem_may_be_raw_or_base64() {
 async fn kube_k32_what_cannot_be_read_names_the_field() {
     for (json, property) in [
         (json!({ "masterUrl": "https://h:6443", "caCert": "xxx" }), "/config/caCertData"),
-        (json!({ "masterUrl": "https://h:6443", "trustStoreFile": "/a.jks" }), "/config/trustStoreFile"),
-        (json!({ "keyStoreFile": "/a.jks" }), "/config/keyStoreFile"),
+        (json!({ "masterUrl": "https://h:6443", "trustStoreFile": "/no/such/file" }), "/config/trustStoreFile"),
+        (json!({ "keyStoreFile": "/no/such/file" }), "/config/keyStoreFile"),
         (json!({ "oauthTokenProvider": {} }), "/config/oauthTokenProvider"),
         (json!({ "kubeconfig": "/no/such/file" }), "/config/kubeconfig"),
         (json!({ "masterUrl": "h", "exec": { "command": 3 } }), "/config/exec"),
@@ -96,4 +98,79 @@ fn limits_alone_are_no_connection() {
     let identity = |json: Value| Connection::of(Some(&config(json))).identity();
     assert_ne!(identity(json!({ "oauthToken": "a" })), identity(json!({ "oauthToken": "b" })));
     assert_eq!(identity(json!({ "oauthToken": "a" })), identity(json!({ "oAuthToken": "a" })));
+}
+
+/// In a folder: a certificate with its key, the key with a passphrase, and PKCS#12 files of both kinds.
+fn stores() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test",
+        "openssl pkcs8 -topk8 -in key.pem -out locked.pem -passout pass:open",
+        "openssl pkcs12 -export -in cert.pem -inkey key.pem -out own.p12 -passout pass:open",
+        "openssl pkcs12 -export -nokeys -in cert.pem -out trusted.p12 -passout pass:open",
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let output = std::process::Command::new(words[0]).args(&words[1..]).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    std::fs::write(folder.path().join("old.jks"), [0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]).unwrap();
+    folder
+}
+
+#[test]
+fn tool_kube_k32_keys_with_a_passphrase_and_stores_are_read() {
+    let folder = stores();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let der = |text: &str, kind: &str| pem::blocks(text, kind, "").unwrap();
+    let (key, certificate) = (der(&read("key.pem"), "PRIVATE KEY"), der(&read("cert.pem"), "CERTIFICATE"));
+    for (json, has_key, has_authority) in [
+        (json!({ "clientKeyData": read("locked.pem"), "clientKeyPassphrase": "open" }), true, false),
+        (json!({ "clientKeyFile": file("locked.pem"), "clientKeyPassphrase": "open" }), true, false),
+        (json!({ "keyStoreFile": file("own.p12"), "keyStorePassphrase": "open" }), true, false),
+        (json!({ "trustStoreFile": file("trusted.p12"), "trustStorePassphrase": "open" }), false, true),
+        (json!({ "trustStoreFile": file("own.p12"), "trustStorePassphrase": "open", "caCertData": read("cert.pem") }), false, true),
+    ] {
+        let alone = config(json.clone()).alone().unwrap();
+        let auth = alone.auth_infos[0].auth_info.clone().unwrap();
+        let plain = |data: String| String::from_utf8(STANDARD.decode(data).unwrap()).unwrap();
+        let found = serde_json::to_value(&auth).unwrap()["client-key-data"].as_str().map(|data| der(&plain(data.to_owned()), "PRIVATE KEY"));
+        assert_eq!(found, has_key.then(|| key.clone()), "{json}");
+        let authority = alone.clusters[0].cluster.clone().unwrap().certificate_authority_data;
+        assert_eq!(authority.map(|data| der(&plain(data), "CERTIFICATE")[0].clone()), has_authority.then(|| certificate[0].clone()), "{json}");
+    }
+    for (json, property, reason) in [
+        (json!({ "clientKeyData": read("locked.pem"), "clientKeyPassphrase": "wrong" }), "clientKeyPassphrase", "cannot be decrypted"),
+        (json!({ "clientKeyFile": file("locked.pem") }), "clientKeyFile", "set clientKeyPassphrase"),
+        (json!({ "keyStoreFile": file("own.p12"), "keyStorePassphrase": "wrong" }), "keyStoreFile", "passphrase is wrong"),
+        (json!({ "keyStoreFile": file("trusted.p12"), "keyStorePassphrase": "open" }), "keyStoreFile", "no key"),
+        (json!({ "keyStoreFile": file("old.jks") }), "keyStoreFile", "keytool -importkeystore"),
+        (json!({ "trustStoreFile": file("absent.p12") }), "trustStoreFile", "absent.p12"),
+    ] {
+        let failure = config(json.clone()).alone().unwrap_err();
+        assert!(failure.to_string().starts_with(property) && failure.to_string().contains(reason), "{json}: {failure}");
+    }
+}
+
+#[test]
+fn kube_k32_a_pod_knows_its_cluster() {
+    let account = tempfile::tempdir().unwrap();
+    let surroundings = |host: Option<&str>, port: Option<&str>| Surroundings {
+        host: host.map(str::to_owned),
+        port: port.map(str::to_owned),
+        account: account.path().to_owned(),
+    };
+    assert_eq!(surroundings(None, None).config().unwrap_err(), "KUBERNETES_SERVICE_HOST is not set");
+    assert!(surroundings(Some("10.96.0.1"), None).config().unwrap_err().contains("token: No such file"));
+    std::fs::write(account.path().join("token"), "t").unwrap();
+    std::fs::write(account.path().join("ca.crt"), PEM).unwrap();
+    for (host, port, url) in [
+        ("10.96.0.1", Some("6443"), "https://10.96.0.1:6443/"),
+        ("10.96.0.1", None, "https://10.96.0.1/"),
+        ("fd00::1", Some("6443"), "https://[fd00::1]:6443/"),
+    ] {
+        let config = surroundings(Some(host), port).config().unwrap();
+        assert_eq!(config.cluster_url.to_string().replace(":443/", "/"), url);
+        assert_eq!(config.auth_info.token_file, Some(account.path().join("token").display().to_string()));
+    }
 }

@@ -1,7 +1,9 @@
 //! The cluster: connecting, asking, watching. One per connection and process, shared by all runs.
 
 mod connection;
+mod in_cluster;
 mod pace;
+mod pem;
 mod refusal;
 mod watch;
 

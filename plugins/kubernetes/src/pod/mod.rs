@@ -17,7 +17,10 @@ pub use merge::merge;
 pub use name::{key_label, pod_name, secret_name};
 pub use script::{PACK, UNPACK};
 
-use crate::{error::Failure, properties::Properties};
+use crate::{
+    error::Failure,
+    properties::{Config, Properties, SecretName},
+};
 
 /// Label that all pods of ours carry: what the watch selects.
 pub const OURS: (&str, &str) = ("app.kubernetes.io/managed-by", "switchyard");
@@ -75,6 +78,9 @@ impl Blueprint {
         let traffic = Traffic::of(&request.files, properties);
         let name = pod_name(&request.task);
         let mut notes = Vec::new();
+        if properties.config.as_ref().is_some_and(Config::insecure) {
+            notes.push("the API server's certificate is not checked (config.trustCerts, disableHostnameVerification)".to_owned());
+        }
         let secret = properties
             .credentials
             .as_ref()
@@ -148,7 +154,7 @@ fn spec(
     let grace = properties.termination_grace_period.map(|d| Value::from(d.0.as_millis().div_ceil(1000) as u64));
     let selector = properties.node_selector.as_ref().map(|s| s.iter().map(|(k, v)| (k.clone(), Value::from(v.0.clone()))).collect());
     let secrets: Vec<Value> =
-        properties.image_pull_secrets.iter().flatten().map(String::as_str).chain(secret).map(|name| json!({ "name": name })).collect();
+        properties.image_pull_secrets.iter().flatten().map(SecretName::as_str).chain(secret).map(|name| json!({ "name": name })).collect();
     let fields = [
         ("serviceAccountName", text(&properties.service_account_name)),
         ("runtimeClassName", text(&properties.runtime_class_name)),

@@ -77,6 +77,59 @@ pub fn kubectl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// An account with the rights of `rbac.yaml`, without some.
+pub struct Account {
+    pub config: Value,
+}
+
+impl Account {
+    pub fn new(namespace: &Namespace, missing: &[(&str, &str)]) -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/rbac.yaml");
+        namespace.kubectl(&["apply", "-f", file]);
+        let role: Value = serde_json::from_str(&namespace.kubectl(&["get", "role", "switchyard-runner", "-o", "json"])).unwrap();
+        let mut rules = role["rules"].as_array().unwrap().clone();
+        for rule in &mut rules {
+            let resource = rule["resources"][0].as_str().unwrap().to_owned();
+            rule["verbs"].as_array_mut().unwrap().retain(|verb| !missing.contains(&(verb.as_str().unwrap(), &resource)));
+        }
+        rules.retain(|rule| !rule["verbs"].as_array().unwrap().is_empty());
+        namespace.apply(&json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "switchyard-runner" }, "rules": rules }));
+        Self::of(namespace, "switchyard")
+    }
+
+    /// Another one with the same rights.
+    pub fn named(namespace: &Namespace, name: &str) -> Self {
+        namespace.kubectl(&["create", "serviceaccount", name]);
+        let subject = format!("--serviceaccount={}:{name}", namespace.0);
+        namespace.kubectl(&["create", "rolebinding", name, "--role=switchyard-runner", &subject]);
+        Self::of(namespace, name)
+    }
+
+    fn of(namespace: &Namespace, name: &str) -> Self {
+        let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": { "audiences": [], "expirationSeconds": 3600 } });
+        let body = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(body.path(), review.to_string()).unwrap();
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts/{name}/token", namespace.0);
+        let token: Value = serde_json::from_str(&kubectl(&["create", "--raw", &path, "-f", body.path().to_str().unwrap()])).unwrap();
+        let view: Value = serde_json::from_str(&kubectl(&["config", "view", "--minify", "--flatten", "-o", "json"])).unwrap();
+        let cluster = &view["clusters"][0]["cluster"];
+        let config = json!({ "config": {
+            "masterUrl": cluster["server"],
+            "caCertData": cluster["certificate-authority-data"],
+            "oauthToken": token["status"]["token"],
+        }});
+        Self { config }
+    }
+
+    pub fn token(&self) -> String {
+        self.config["config"]["oauthToken"].as_str().unwrap().to_owned()
+    }
+
+    pub fn setup(&self, namespace: &Namespace, command: &str) -> Setup {
+        namespace.setup(command, self.config.clone())
+    }
+}
+
 /// The API server behind a wire that can be cut.
 pub struct Wire {
     pub port: u16,

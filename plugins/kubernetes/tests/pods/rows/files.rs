@@ -7,7 +7,56 @@ use std::{
 
 use serde_json::json;
 
-use crate::{cluster::Namespace, setup::none};
+use crate::{
+    cluster::{Namespace, kubectl},
+    setup::{Setup, none},
+};
+
+#[tokio::test]
+async fn kube_k29_a_volume_has_many_spellings() {
+    let memory = json!({ "emptyDir": { "medium": "Memory" } });
+    let disk = json!({ "emptyDir": {} });
+    let claim = json!({ "persistentVolumeClaim": { "claimName": "c" } });
+    let template = json!({ "ephemeral": { "volumeClaimTemplate": { "spec": { "resources": { "requests": { "storage": "1Gi" } } } } } });
+    let spec = template["ephemeral"]["volumeClaimTemplate"]["spec"].clone();
+    for (properties, volume) in [
+        (none(), &memory),
+        (json!({ "fileVolume": {} }), &memory),
+        (json!({ "fileVolume": { "medium": "MEMORY" } }), &memory),
+        (json!({ "fileVolume": { "medium": "Memory" } }), &memory),
+        (json!({ "fileVolume": { "medium": "DISK" } }), &disk),
+        (json!({ "fileVolume": { "medium": "Disk" } }), &disk),
+        (json!({ "filesVolume": { "medium": "" } }), &disk),
+        (json!({ "fileVolume": { "medium": "disk", "sizeLimit": "1Gi" } }), &json!({ "emptyDir": { "sizeLimit": "1Gi" } })),
+        (json!({ "fileVolume": { "claimName": "c" } }), &claim),
+        (json!({ "fileVolume": { "claim": "c" } }), &claim),
+        (json!({ "fileVolume": { "volumeClaimTemplate": spec } }), &template),
+        (json!({ "fileVolume": { "volumeClaimTemplate": { "spec": spec } } }), &template),
+    ] {
+        let mut expected = volume.clone();
+        expected["name"] = "kestra-files".into();
+        let pod = Setup::new("true", properties.clone()).preview().await;
+        assert_eq!(pod["spec"]["volumes"], json!([expected]), "{properties}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
+async fn cluster_k2_a_volume_of_an_existing_claim() {
+    let namespace = Namespace::new();
+    let size = json!({ "storage": "16Mi" });
+    namespace.apply(&json!({ "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": namespace.0 }, "spec": {
+        "capacity": size, "accessModes": ["ReadWriteOnce"], "storageClassName": namespace.0,
+        "hostPath": { "path": format!("/tmp/{}", namespace.0), "type": "DirectoryOrCreate" } } }));
+    namespace.apply(&json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "files" }, "spec": {
+        "resources": { "requests": size }, "accessModes": ["ReadWriteOnce"], "storageClassName": namespace.0 } }));
+    let setup = namespace.setup("cat in.txt; rm in.txt; echo x > out.txt", json!({ "fileVolume": { "claim": "files" } })).outputs(&["out.txt"]);
+    setup.write("in.txt", "in\n");
+    let outcome = setup.run().await;
+    kubectl(&["delete", "persistentvolume", &namespace.0, "--wait=false"]);
+    assert_eq!(outcome.unwrap().exit_code, 0);
+    assert_eq!((setup.host.stdout().as_str(), setup.read("out.txt").as_str()), ("in\n", "x\n"));
+}
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]

@@ -1,3 +1,4 @@
+mod connection;
 mod disruption;
 mod faked;
 mod files;

@@ -4,52 +4,15 @@ use serde_json::{Value, json};
 use switchyard_plugin_api::Level;
 
 use crate::{
-    cluster::{Namespace, kubectl},
+    cluster::{Account, Namespace},
     setup::{Setup, none, runner, with},
 };
-
-/// An account with the rights of `rbac.yaml`, without some.
-struct Account {
-    config: Value,
-}
-
-impl Account {
-    async fn without(namespace: &Namespace, missing: &[(&str, &str)]) -> Self {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/rbac.yaml");
-        namespace.kubectl(&["apply", "-f", file]);
-        let role: Value = serde_json::from_str(&namespace.kubectl(&["get", "role", "switchyard-runner", "-o", "json"])).unwrap();
-        let mut rules = role["rules"].as_array().unwrap().clone();
-        for rule in &mut rules {
-            let resource = rule["resources"][0].as_str().unwrap().to_owned();
-            rule["verbs"].as_array_mut().unwrap().retain(|verb| !missing.contains(&(verb.as_str().unwrap(), &resource)));
-        }
-        rules.retain(|rule| !rule["verbs"].as_array().unwrap().is_empty());
-        namespace.apply(&json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "switchyard-runner" }, "rules": rules }));
-        let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": { "audiences": [], "expirationSeconds": 3600 } });
-        let body = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(body.path(), review.to_string()).unwrap();
-        let path = format!("/api/v1/namespaces/{}/serviceaccounts/switchyard/token", namespace.0);
-        let token: Value = serde_json::from_str(&kubectl(&["create", "--raw", &path, "-f", body.path().to_str().unwrap()])).unwrap();
-        let view: Value = serde_json::from_str(&kubectl(&["config", "view", "--minify", "--flatten", "-o", "json"])).unwrap();
-        let cluster = &view["clusters"][0]["cluster"];
-        let config = json!({ "config": {
-            "masterUrl": cluster["server"],
-            "caCertData": cluster["certificate-authority-data"],
-            "oauthToken": token["status"]["token"],
-        }});
-        Self { config }
-    }
-
-    fn setup(&self, namespace: &Namespace, command: &str) -> Setup {
-        namespace.setup(command, self.config.clone())
-    }
-}
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k27_the_rights_of_the_manifest_are_enough() {
     let namespace = Namespace::new();
-    let account = Account::without(&namespace, &[]).await;
+    let account = Account::new(&namespace, &[]);
     let mut setup = account.setup(&namespace, "cat in.txt > out.txt").outputs(&["out.txt"]);
     setup.request.properties = with(setup.request.properties.clone(), json!({ "credentials": { "username": "u", "password": "p" } }));
     setup.write("in.txt", "x");
@@ -73,7 +36,7 @@ async fn cluster_k27_every_missing_right_is_named() {
     ] {
         let namespace = Namespace::new();
         let account =
-            Account::without(&namespace, &[(verb, resource), ("create", if resource == "pods/exec" { "pods/exec" } else { "" })]).await;
+            Account::new(&namespace, &[(verb, resource), ("create", if resource == "pods/exec" { "pods/exec" } else { "" })]);
         let mut setup = account.setup(&namespace, "exit 3").outputs(&["out.txt"]);
         if resource == "secrets" {
             setup.request.properties =
@@ -115,9 +78,9 @@ async fn cluster_k27_every_missing_right_is_named() {
 #[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 async fn cluster_k26_a_token_file_that_changes_is_read_again() {
     let namespace = Namespace::new();
-    let account = Account::without(&namespace, &[]).await;
+    let account = Account::new(&namespace, &[]);
     let file = tempfile::NamedTempFile::new().unwrap();
-    let token = account.config["config"]["oauthToken"].as_str().unwrap().to_owned();
+    let token = account.token();
     std::fs::write(file.path(), "not a token").unwrap();
     let mut config = account.config.clone();
     config["config"].as_object_mut().unwrap().remove("oauthToken");

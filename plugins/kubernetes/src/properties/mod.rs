@@ -1,16 +1,23 @@
 //! What a flow says below `taskRunner:`.
 
+mod config;
+mod spellings;
+mod volume;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use switchyard_plugin_api::{Flag, PullPolicy, Text, prelude::*, schemars::Schema};
+use switchyard_plugin_api::{Flag, PullPolicy, prelude::*};
 
-use crate::scalar::{Count, Texts};
+pub use config::{Config, KubeconfigSource};
+pub use volume::{FileVolume, Medium};
+
+use crate::scalar::Texts;
 
 /// Runs the task as a pod of a Kubernetes cluster.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(transform = former_properties)]
+#[schemars(transform = spellings::properties)]
 pub struct Properties {
     /// How to reach the cluster. Without it: `KUBECONFIG`, `~/.kube/config`, then the service account of the pod the host runs in.
     pub config: Option<Config>,
@@ -32,8 +39,8 @@ pub struct Properties {
     pub tolerations: Option<Vec<Value>>,
     /// Rules of placement, as in a pod.
     pub affinity: Option<Map<String, Value>>,
-    /// Names of existing pull secrets.
-    pub image_pull_secrets: Option<Vec<String>>,
+    /// Names of existing pull secrets, each as text or as `name: …`.
+    pub image_pull_secrets: Option<Vec<SecretName>>,
     /// Container runtime class, such as `gvisor`.
     pub runtime_class_name: Option<String>,
     /// Priority class of the pod.
@@ -58,6 +65,7 @@ pub struct Properties {
     /// The containers that move files in and out.
     pub file_sidecar: Option<FileSidecar>,
     /// Where the files live that the containers share. Default: in memory.
+    #[serde(alias = "filesVolume")]
     pub file_volume: Option<FileVolume>,
     /// A pod's `spec` that is merged with the runner's, lists by name. In `containers`, the one named `main` is the task's.
     pub pod_spec: Option<Map<String, Value>>,
@@ -79,102 +87,10 @@ pub struct Properties {
     pub termination_grace_period: Option<IsoDuration>,
 }
 
-/// How to reach a cluster. With any field of it set, nothing is taken from the surroundings unless `inheritClusterConfig` says so.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(transform = former_config)]
-pub struct Config {
-    /// Address of the API server. Default `https://kubernetes.default.svc`.
-    pub master_url: Option<String>,
-    /// Version of the API; has no effect.
-    pub api_version: Option<String>,
-    /// Namespace of the pod when the runner's `namespace` is not set.
-    pub namespace: Option<String>,
-    /// Accept every certificate of the server. Insecure.
-    pub trust_certs: Option<Flag>,
-    /// Accept a certificate that was made for another host name. Insecure: switches checking of the server's certificate off.
-    pub disable_hostname_verification: Option<Flag>,
-    /// File with the PEM certificates of the cluster's authority, on the host.
-    pub ca_cert_file: Option<String>,
-    /// Certificates of the cluster's authority: PEM, or its base64 as in a kubeconfig.
-    #[serde(alias = "caCert")]
-    pub ca_cert_data: Option<String>,
-    /// File with the PEM client certificate, on the host.
-    pub client_cert_file: Option<String>,
-    /// Client certificate: PEM, or its base64.
-    #[serde(alias = "clientCert")]
-    pub client_cert_data: Option<String>,
-    /// File with the PEM key of the client certificate, on the host.
-    pub client_key_file: Option<String>,
-    /// Key of the client certificate: PEM, or its base64.
-    #[serde(alias = "clientKey")]
-    #[schemars(extend("x-secret" = true))]
-    pub client_key_data: Option<String>,
-    /// Kind of the key; it is read from the key itself.
-    pub client_key_algo: Option<String>,
-    /// Passphrase of an encrypted key. Encrypted keys are refused: decrypt it first.
-    #[schemars(extend("x-secret" = true))]
-    pub client_key_passphrase: Option<String>,
-    /// A Java key store; refused with a hint how to convert it to PEM.
-    pub trust_store_file: Option<String>,
-    /// Passphrase of `trustStoreFile`.
-    #[schemars(extend("x-secret" = true))]
-    pub trust_store_passphrase: Option<String>,
-    /// A Java key store; refused with a hint how to convert it to PEM.
-    pub key_store_file: Option<String>,
-    /// Passphrase of `keyStoreFile`.
-    #[schemars(extend("x-secret" = true))]
-    pub key_store_passphrase: Option<String>,
-    /// User name. Without a password it is a mere name, as in a kubeconfig.
-    pub username: Option<String>,
-    /// Password of `username`, for servers that still know basic authentication.
-    #[schemars(extend("x-secret" = true))]
-    pub password: Option<String>,
-    /// Bearer token.
-    #[serde(alias = "oAuthToken")]
-    #[schemars(extend("x-secret" = true))]
-    pub oauth_token: Option<String>,
-    /// A task that makes a token; refused with a hint: use `exec`.
-    pub oauth_token_provider: Option<Map<String, Value>>,
-    /// File with a bearer token, on the host. It is read again every minute, and when the server refuses the token.
-    pub token_file: Option<String>,
-    /// A credential plugin, as in a kubeconfig: `command`, `args`, `env`. It is run again when its token expires.
-    pub exec: Option<Map<String, Value>>,
-    /// A kubeconfig: its path on the host, or its content as text or as a map.
-    #[schemars(extend("x-secret" = true))]
-    pub kubeconfig: Option<KubeconfigSource>,
-    /// Context of the kubeconfig. Default: its current one.
-    pub context: Option<String>,
-    /// Start from the surroundings (kubeconfig, service account) and change only what is set here.
-    pub inherit_cluster_config: Option<Flag>,
-    /// Most requests at the same time. Default 64.
-    pub max_concurrent_requests: Option<Count>,
-    /// The same for one server; the smaller of both counts.
-    pub max_concurrent_requests_per_host: Option<Count>,
-    /// Most requests per second in the long run, streams not counted. Default 50; bursts of twice as many are let through.
-    pub requests_per_second: Option<Count>,
-    /// Pause before a broken watch is opened again. Default `PT1S`.
-    pub watch_reconnect_interval: Option<IsoDuration>,
-    /// Pause between pings on file transfers. Default `PT15S`.
-    pub websocket_ping_interval: Option<IsoDuration>,
-    /// Has no effect: requests use HTTP/1.1, which servers and proxies all understand.
-    pub enable_http2: Option<Flag>,
-}
-
-/// A kubeconfig.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum KubeconfigSource {
-    /// A path, or YAML.
-    Text(String),
-    /// The document.
-    Document(Map<String, Value>),
-}
-
 /// Guaranteed and greatest use of resources.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(transform = former_resources)]
+#[schemars(transform = spellings::resources)]
 pub struct Resources {
     /// What the container is guaranteed: `cpu`, `memory`, or any other resource by name.
     #[serde(alias = "requests")]
@@ -196,31 +112,26 @@ pub struct FileSidecar {
     pub default_spec: Option<Map<String, Value>>,
 }
 
-/// Where shared files live.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct FileVolume {
-    /// `MEMORY` (default): fast, counts as memory of the containers. `DISK`: on the node's disk.
-    pub medium: Option<Medium>,
-    /// Greatest size, such as `1Gi`.
-    pub size_limit: Option<Text>,
-    /// An existing claim.
-    pub claim_name: Option<String>,
-    /// A claim that is made for the pod and goes with it: the `spec` of a PersistentVolumeClaim.
-    pub volume_claim_template: Option<Map<String, Value>>,
+/// A secret of the namespace.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SecretName {
+    /// Its name.
+    Text(String),
+    /// As pods have it.
+    Reference {
+        /// Its name.
+        name: String,
+    },
 }
 
-/// What the shared files are kept on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Medium {
-    /// A file system in memory.
-    #[default]
-    #[serde(alias = "Memory", alias = "memory")]
-    Memory,
-    /// The node's disk.
-    #[serde(alias = "Disk", alias = "disk", alias = "")]
-    Disk,
+impl SecretName {
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Text(name) | Self::Reference { name } => name,
+        }
+    }
 }
 
 /// Credentials of one registry.
@@ -249,32 +160,6 @@ impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("registry", &self.registry).field("username", &self.username).finish_non_exhaustive()
     }
-}
-
-/// Other names of properties are part of the schema: what reads them is not the only one that checks them.
-fn also(schema: &mut Schema, names: &[(&str, &str)]) {
-    let Some(Value::Object(properties)) = schema.as_object_mut().and_then(|s| s.get_mut("properties")) else { return };
-    for (former, name) in names {
-        let Some(mut property) = properties.get(*name).cloned() else { continue };
-        if let Some(property) = property.as_object_mut() {
-            property.insert("deprecated".to_owned(), true.into());
-            property.insert("description".to_owned(), format!("Another name of `{name}`.").into());
-        }
-        properties.insert((*former).to_owned(), property);
-    }
-}
-
-fn former_properties(schema: &mut Schema) {
-    also(schema, &[("waitForLogInterval", "waitForLogs"), ("fileSidecarSpec", "fileSideCarSpec")]);
-}
-
-fn former_config(schema: &mut Schema) {
-    let names = [("caCert", "caCertData"), ("clientCert", "clientCertData"), ("clientKey", "clientKeyData"), ("oAuthToken", "oauthToken")];
-    also(schema, &names);
-}
-
-fn former_resources(schema: &mut Schema) {
-    also(schema, &[("requests", "request"), ("limits", "limit")]);
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -332,18 +217,5 @@ impl Properties {
     /// Image of the file containers.
     pub fn file_image(&self) -> &str {
         self.file_sidecar.as_ref().and_then(|s| s.image.as_deref()).map(str::trim).filter(|i| !i.is_empty()).unwrap_or("busybox")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use switchyard_plugin_api::TypedRunner;
-
-    #[test]
-    fn kube_k32_every_spelling_is_in_the_schema() {
-        let schema = TypedRunner::new(crate::runner::Kubernetes).component().schema.to_string();
-        for name in ["waitForLogInterval", "fileSidecarSpec", "caCert", "clientCert", "clientKey", "oAuthToken", "requests", "limits"] {
-            assert!(schema.contains(&format!("\"{name}\":{{")), "{name}");
-        }
     }
 }
