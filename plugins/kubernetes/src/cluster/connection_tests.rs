@@ -134,10 +134,15 @@ fn tool_kube_k32_keys_with_a_passphrase_and_stores_are_read() {
         let alone = config(json.clone()).alone().unwrap();
         let auth = alone.auth_infos[0].auth_info.clone().unwrap();
         let plain = |data: String| String::from_utf8(STANDARD.decode(data).unwrap()).unwrap();
-        let found = serde_json::to_value(&auth).unwrap()["client-key-data"].as_str().map(|data| der(&plain(data.to_owned()), "PRIVATE KEY"));
+        let found =
+            serde_json::to_value(&auth).unwrap()["client-key-data"].as_str().map(|data| der(&plain(data.to_owned()), "PRIVATE KEY"));
         assert_eq!(found, has_key.then(|| key.clone()), "{json}");
         let authority = alone.clusters[0].cluster.clone().unwrap().certificate_authority_data;
-        assert_eq!(authority.map(|data| der(&plain(data), "CERTIFICATE")[0].clone()), has_authority.then(|| certificate[0].clone()), "{json}");
+        assert_eq!(
+            authority.map(|data| der(&plain(data), "CERTIFICATE")[0].clone()),
+            has_authority.then(|| certificate[0].clone()),
+            "{json}"
+        );
     }
     for (json, property, reason) in [
         (json!({ "clientKeyData": read("locked.pem"), "clientKeyPassphrase": "wrong" }), "clientKeyPassphrase", "cannot be decrypted"),

@@ -40,7 +40,18 @@ mod tests {
     #[test]
     fn kube_k32_every_spelling_is_in_the_schema() {
         let schema = TypedRunner::new(crate::runner::Kubernetes).component().schema.to_string();
-        for name in ["waitForLogInterval", "fileSidecarSpec", "caCert", "clientCert", "clientKey", "oAuthToken", "requests", "limits", "filesVolume", "claim"] {
+        for name in [
+            "waitForLogInterval",
+            "fileSidecarSpec",
+            "caCert",
+            "clientCert",
+            "clientKey",
+            "oAuthToken",
+            "requests",
+            "limits",
+            "filesVolume",
+            "claim",
+        ] {
             assert!(schema.contains(&format!("\"{name}\":{{")), "{name}");
         }
     }

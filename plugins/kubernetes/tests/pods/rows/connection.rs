@@ -44,7 +44,8 @@ fn credential_plugin(folder: &std::path::Path, status: &Value) -> String {
     std::fs::write(folder.join("answer.json"), answer.to_string()).unwrap();
     let script = folder.join("credentials");
     let here = folder.display();
-    std::fs::write(&script, format!("#!/bin/sh\necho \"$KUBERNETES_EXEC_INFO $GREETING $1\" >> {here}/calls\ncat {here}/answer.json\n")).unwrap();
+    std::fs::write(&script, format!("#!/bin/sh\necho \"$KUBERNETES_EXEC_INFO $GREETING $1\" >> {here}/calls\ncat {here}/answer.json\n"))
+        .unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     script.display().to_string()
 }
@@ -57,19 +58,32 @@ async fn cluster_k32_every_way_in() {
     let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     let base64 = |name: &str| STANDARD.encode(text(name));
     let url = kubeconfig()["clusters"][0]["cluster"]["server"].clone();
-    let plugin = credential_plugin(folder.path(), &json!({ "clientCertificateData": text("client.crt"), "clientKeyData": text("client.key") }));
+    let plugin =
+        credential_plugin(folder.path(), &json!({ "clientCertificateData": text("client.crt"), "clientKeyData": text("client.key") }));
     let mut with_plugin = kubeconfig();
     with_plugin["users"][0]["user"] = json!({ "exec": { "apiVersion": "client.authentication.k8s.io/v1beta1", "command": plugin,
         "args": ["an argument"], "env": [{ "name": "GREETING", "value": "hello" }], "provideClusterInfo": true } });
     for (form, config) in [
-        ("base64", json!({ "caCertData": base64("ca.crt"), "clientCertData": base64("client.crt"), "clientKeyData": base64("client.key") })),
+        (
+            "base64",
+            json!({ "caCertData": base64("ca.crt"), "clientCertData": base64("client.crt"), "clientKeyData": base64("client.key") }),
+        ),
         ("PEM", json!({ "caCertData": text("ca.crt"), "clientCertData": text("client.crt"), "clientKeyData": text("client.key") })),
-        ("old names", json!({ "caCert": base64("ca.crt"), "clientCert": text("client.crt"), "clientKey": base64("client.key"), "username": "u" })),
+        (
+            "old names",
+            json!({ "caCert": base64("ca.crt"), "clientCert": text("client.crt"), "clientKey": base64("client.key"), "username": "u" }),
+        ),
         ("files", json!({ "caCertFile": file("ca.crt"), "clientCertFile": file("client.crt"), "clientKeyFile": file("client.key") })),
-        ("a passphrase", json!({ "caCertFile": file("ca.crt"), "clientCertFile": file("client.crt"), "clientKeyFile": file("locked.key"),
-            "clientKeyPassphrase": "open" })),
-        ("stores", json!({ "trustStoreFile": file("ca.p12"), "trustStorePassphrase": "open", "keyStoreFile": file("client.p12"),
-            "keyStorePassphrase": "open" })),
+        (
+            "a passphrase",
+            json!({ "caCertFile": file("ca.crt"), "clientCertFile": file("client.crt"), "clientKeyFile": file("locked.key"),
+            "clientKeyPassphrase": "open" }),
+        ),
+        (
+            "stores",
+            json!({ "trustStoreFile": file("ca.p12"), "trustStorePassphrase": "open", "keyStoreFile": file("client.p12"),
+            "keyStorePassphrase": "open" }),
+        ),
         ("no check", json!({ "trustCerts": true, "clientCertFile": file("client.crt"), "clientKeyFile": file("client.key") })),
         ("a file of everything", json!({ "kubeconfig": file("kubeconfig") })),
         ("text of everything", json!({ "kubeconfig": text("kubeconfig") })),
@@ -79,7 +93,8 @@ async fn cluster_k32_every_way_in() {
         ("a credential plugin", json!({ "caCertFile": file("ca.crt"), "exec": { "command": plugin } })),
         ("a credential plugin of the kubeconfig", json!({ "kubeconfig": with_plugin })),
     ] {
-        let config = if form.contains("everything") || form.contains("kubeconfig") { config } else { with(config, json!({ "masterUrl": url })) };
+        let config =
+            if form.contains("everything") || form.contains("kubeconfig") { config } else { with(config, json!({ "masterUrl": url })) };
         let health = runner().health(json!({ "config": config })).await.unwrap();
         assert!(health.ok, "{form}: {health:?}");
     }

@@ -50,7 +50,8 @@ async fn cluster_k2_a_volume_of_an_existing_claim() {
         "hostPath": { "path": format!("/tmp/{}", namespace.0), "type": "DirectoryOrCreate" } } }));
     namespace.apply(&json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "files" }, "spec": {
         "resources": { "requests": size }, "accessModes": ["ReadWriteOnce"], "storageClassName": namespace.0 } }));
-    let setup = namespace.setup("cat in.txt; rm in.txt; echo x > out.txt", json!({ "fileVolume": { "claim": "files" } })).outputs(&["out.txt"]);
+    let setup =
+        namespace.setup("cat in.txt; rm in.txt; echo x > out.txt", json!({ "fileVolume": { "claim": "files" } })).outputs(&["out.txt"]);
     setup.write("in.txt", "in\n");
     let outcome = setup.run().await;
     kubectl(&["delete", "persistentvolume", &namespace.0, "--wait=false"]);

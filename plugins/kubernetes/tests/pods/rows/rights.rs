@@ -35,8 +35,7 @@ async fn cluster_k27_every_missing_right_is_named() {
         ("create", "secrets"),
     ] {
         let namespace = Namespace::new();
-        let account =
-            Account::new(&namespace, &[(verb, resource), ("create", if resource == "pods/exec" { "pods/exec" } else { "" })]);
+        let account = Account::new(&namespace, &[(verb, resource), ("create", if resource == "pods/exec" { "pods/exec" } else { "" })]);
         let mut setup = account.setup(&namespace, "exit 3").outputs(&["out.txt"]);
         if resource == "secrets" {
             setup.request.properties =
