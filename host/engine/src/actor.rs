@@ -210,7 +210,9 @@ impl Actor {
                 self.after.push(After::Begin(durable));
             }
             Message::Ended { run, end, leftovers } => {
-                let discarded = self.leaving && self.running.get(&run).is_none_or(|running| !running.outlives);
+                // What was stopped because the host goes begins anew; what ended by itself meanwhile has ended.
+                let stopped = end.state == Some(State::Killed);
+                let discarded = self.leaving && stopped && self.running.get(&run).is_none_or(|running| !running.outlives);
                 self.running.remove(&run);
                 if discarded {
                     return;

@@ -1,8 +1,11 @@
 //! What became of the work that an earlier host left.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,8 @@ pub struct Report {
     pub twice: usize,
     /// Executions whose attempts are not counted yet.
     pub opening: usize,
+    /// Milliseconds from the first look until all of them were accounted for.
+    pub millis: u64,
     /// Executions that cannot go on now, and why.
     pub held: Vec<(String, String)>,
 }
@@ -39,22 +44,26 @@ impl Report {
 
 /// Collects the report while the attempts are looked for.
 #[derive(Debug, Clone)]
-pub struct Recovery(Arc<watch::Sender<Report>>);
+pub struct Recovery {
+    report: Arc<watch::Sender<Report>>,
+    /// When the first change was told.
+    begun: Arc<OnceLock<Instant>>,
+}
 
 impl Default for Recovery {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Report::default())))
+        Self { report: Arc::new(watch::Sender::new(Report::default())), begun: Arc::default() }
     }
 }
 
 impl Recovery {
     pub fn report(&self) -> Report {
-        self.0.borrow().clone()
+        self.report.borrow().clone()
     }
 
     /// The report, once every attempt is accounted for.
     pub async fn settled(&self) -> Report {
-        let mut watched = self.0.subscribe();
+        let mut watched = self.report.subscribe();
         match watched.wait_for(|report| report.open() == 0).await {
             Ok(report) => report.clone(),
             Err(_) => self.report(),
@@ -62,7 +71,13 @@ impl Recovery {
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Report)) {
-        self.0.send_modify(change);
+        let begun = *self.begun.get_or_init(Instant::now);
+        self.report.send_modify(|report| {
+            change(report);
+            if report.open() == 0 {
+                report.millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            }
+        });
     }
 
     /// An attempt that is looked for.

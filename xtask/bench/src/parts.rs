@@ -3,6 +3,7 @@
 mod call;
 mod executions;
 mod load;
+mod restart;
 mod schema;
 mod spawn;
 
@@ -20,6 +21,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         "call" => call::run(rest),
         "executions" => executions::run(rest),
         "load" => load::run(rest),
+        "restart" => restart::run(rest),
         "schema" => schema::run(rest),
         "spawn" => spawn::run(rest),
         _ => Err(Error::Usage(format!("there is no part `{name}`"))),

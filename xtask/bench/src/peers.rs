@@ -3,6 +3,7 @@
 mod dlopen;
 mod lines;
 mod memory;
+mod proc;
 mod spawn;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         "lines" => lines::run(rest),
         "dlopen" => dlopen::run(rest),
         "memory" => memory::run(rest),
+        "proc" => proc::run(rest),
         _ => Err(Error::Usage(format!("there is no peer `{name}`"))),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ mod load;
 mod orchestrators;
 mod overhead;
 mod parallel;
+mod restart;
 mod schema;
 mod sequence;
 mod start;
@@ -37,6 +38,7 @@ pub const ALL: &[Row] = &[
     executions::POSTGRES,
     load::ROW,
     isolation::ROW,
+    restart::ROW,
     schema::ROW,
     docker::ROW,
     docker_lines::ROW,

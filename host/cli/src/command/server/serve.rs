@@ -151,8 +151,10 @@ pub fn sentence(report: &Report) -> String {
     if report.submitted > 0 {
         text.push_str(&format!(", not begun before {}", report.submitted));
     }
-    if report.open() > 0 {
-        text.push_str(&format!(", not known yet {}", report.open()));
+    match report.open() {
+        0 if report.attempts > 0 => text.push_str(&format!("; all accounted for after {} ms", report.millis)),
+        0 => {}
+        open => text.push_str(&format!(", not known yet {open}")),
     }
     text
 }
