@@ -154,13 +154,18 @@ fn is_final(message: &str) -> bool {
     .any(|word| lower.contains(word))
 }
 
-/// An init container that has failed; ours or the user's.
+/// An init container that has failed; ours or the user's. One that is started again whenever it ends is a sidecar, and decides nothing.
 pub fn failed_init(pod: &Pod) -> Option<(String, &ContainerStateTerminated)> {
     let inits = status(pod).and_then(|s| s.init_container_statuses.as_ref())?;
-    inits.iter().find_map(|c| {
+    inits.iter().filter(|c| !is_sidecar(pod, &c.name)).find_map(|c| {
         let end = c.state.as_ref()?.terminated.as_ref()?;
         (end.exit_code != 0).then(|| (c.name.clone(), end))
     })
+}
+
+fn is_sidecar(pod: &Pod, name: &str) -> bool {
+    let inits = pod.spec.as_ref().and_then(|s| s.init_containers.as_ref());
+    inits.into_iter().flatten().any(|c| c.name == name && c.restart_policy.as_deref() == Some("Always"))
 }
 
 /// Why no node takes it, when none does.

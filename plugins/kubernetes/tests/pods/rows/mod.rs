@@ -7,3 +7,4 @@ mod logs;
 mod resume;
 mod rights;
 mod start;
+mod told;
