@@ -2,7 +2,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{Entry, ExecutionFilter, FlowSource, Record, Result, Summary, Ticket, Write};
+use tokio::sync::watch;
+
+use super::{Entry, Error, ExecutionFilter, FlowSource, Record, Result, Summary, Ticket, Write};
 
 /// A read in progress.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -37,6 +39,14 @@ pub trait Backend: Send + Sync + 'static {
     /// How long a silent host keeps what it runs, where several share the journal.
     fn lease(&self) -> Option<Duration> {
         None
+    }
+    /// Why the writer waits for its surroundings (a full disk), while it does.
+    fn stalled(&self) -> watch::Receiver<Option<Error>> {
+        watch::channel(None).1
+    }
+    /// Makes an execution this host's, unless a living one has it: then the answer is that one's name.
+    fn adopt(&self, _id: &str) -> Reading<'_, Option<String>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
     /// Unfinished executions that no living host runs, some of them at a time, without documents; they belong to this host from now
     /// on. A journal of one host answers all of them.

@@ -2,8 +2,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::sqlite::Sqlite;
-use super::{Backend, Committed, Entry, ExecutionFilter, FlowSource, Options, Record, Result, Summary, Ticket, Write};
+use super::{Backend, Committed, Entry, Error, ExecutionFilter, FlowSource, Options, Record, Result, Summary, Ticket, Write};
 
 /// A handle to the journal; clones share it. The database is closed when the last handle goes.
 #[derive(Clone)]
@@ -90,6 +92,27 @@ impl Journal {
     /// How long a silent host keeps what it runs, where several share the journal.
     pub fn lease(&self) -> Option<Duration> {
         self.backend.as_ref()?.lease()
+    }
+
+    /// It keeps nothing.
+    pub fn is_off(&self) -> bool {
+        self.backend.is_none()
+    }
+
+    /// Why writes wait for the surroundings (a full disk), while they do. Reads answer meanwhile what is durable.
+    pub fn stalled(&self) -> watch::Receiver<Option<Error>> {
+        match &self.backend {
+            Some(backend) => backend.stalled(),
+            None => watch::channel(None).1,
+        }
+    }
+
+    /// Makes an execution this host's, unless a living one has it: then the answer is that one's name.
+    pub async fn adopt(&self, id: &str) -> Result<Option<String>> {
+        match &self.backend {
+            Some(backend) => backend.adopt(id).await,
+            None => Ok(None),
+        }
     }
 
     /// Unfinished executions that no living host runs, some of them at a time, without documents; they belong to this host from now

@@ -3,7 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use futures_util::future::{Either, select};
+use tokio::sync::{oneshot, watch};
 
 use super::{Committed, Error, Result, Write};
 
@@ -29,6 +30,8 @@ pub(super) struct Queue {
     filled: Condvar,
     drained: Condvar,
     capacity: usize,
+    /// Why the writer waits, while it does.
+    stalled: watch::Sender<Option<Error>>,
 }
 
 impl Queue {
@@ -38,6 +41,7 @@ impl Queue {
             filled: Condvar::new(),
             drained: Condvar::new(),
             capacity: capacity.max(1),
+            stalled: watch::Sender::new(None),
         }
     }
 
@@ -45,10 +49,11 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for room; the writer drains the line without help from any caller, so this always ends.
+    /// Waits for room; the writer drains the line without help from any caller, so this always ends. While the disk is full nobody
+    /// waits: the callers are needed to tell people about it.
     pub(super) fn push(&self, submission: Submission) {
         let mut state = self.state();
-        while state.writes >= self.capacity && state.stopped.is_none() && !state.closing {
+        while state.writes >= self.capacity && state.stopped.is_none() && !state.closing && self.stalled.borrow().is_none() {
             state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let refusal = match &state.stopped {
@@ -92,6 +97,38 @@ impl Queue {
         let _ = self.filled.wait_timeout_while(state, length, |state| !state.closing);
     }
 
+    /// The writer waits for the surroundings, or does not any more.
+    pub(super) fn stall(&self, cause: Option<&Error>) {
+        self.stalled.send_if_modified(|stalled| {
+            let changed = stalled.is_some() != cause.is_some();
+            if changed {
+                *stalled = cause.cloned();
+            }
+            changed
+        });
+        self.drained.notify_all();
+    }
+
+    /// Why the writer waits, while it does.
+    pub(super) fn stalled(&self) -> watch::Receiver<Option<Error>> {
+        self.stalled.subscribe()
+    }
+
+    /// Resolves when what was in line is durable, or cannot be for now: what is stored can be read all the same.
+    pub(super) async fn caught_up(&self) {
+        let mut stalled = self.stalled();
+        if self.idle() || stalled.borrow().is_some() {
+            return;
+        }
+        let (done, settled) = oneshot::channel();
+        self.push(Submission { writes: Vec::new(), done: Some(done) });
+        let waits = std::pin::pin!(stalled.wait_for(Option::is_some));
+        if let Either::Left((result, _)) = select(settled, waits).await {
+            // A failed write is its writer's business.
+            let _ = result;
+        }
+    }
+
     /// Nothing is in line or under way.
     pub(super) fn idle(&self) -> bool {
         let state = self.state();
@@ -116,7 +153,7 @@ impl Queue {
             state.writes = 0;
             std::mem::take(&mut state.line)
         };
-        self.drained.notify_all();
+        self.stall(None);
         for submission in line {
             submission.settle(Err(Error::Stopped { cause: Box::new(cause.clone()) }));
         }

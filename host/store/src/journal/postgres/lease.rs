@@ -50,6 +50,26 @@ impl Lease {
         client.execute("UPDATE hosts SET alive = false WHERE id = $1", &[&self.host]).await.map(drop)
     }
 
+    /// Takes over one execution that nobody alive owns, whether it is over or not. Answers the name of the host that has it, when another one
+    /// does.
+    pub async fn adopt(&self, client: &mut Client, id: &str, place: &str) -> Result<Option<String>> {
+        let failed = |error| Error::postgres(place, &error);
+        let transaction = client.transaction().await.map_err(failed)?;
+        if !self.hold(&transaction, 0).await.map_err(failed)? {
+            return Err(Error::Fenced { place: place.to_owned() });
+        }
+        let sql = "SELECT hosts.name FROM executions LEFT JOIN hosts
+                 ON hosts.id = executions.owner AND hosts.alive AND hosts.id <> $2 AND NOT executions.finished
+             WHERE executions.id = $1 FOR UPDATE OF executions";
+        let found = transaction.query_opt(sql, &[&id, &self.host]).await.map_err(failed)?;
+        let elsewhere: Option<String> = found.and_then(|row| row.get(0));
+        if elsewhere.is_none() {
+            transaction.execute("UPDATE executions SET owner = $2 WHERE id = $1", &[&id, &self.host]).await.map_err(failed)?;
+        }
+        transaction.commit().await.map_err(failed)?;
+        Ok(elsewhere)
+    }
+
     /// Declares hosts dead whose leases have run out, and takes over executions that nobody alive owns.
     pub async fn claim(&self, client: &mut Client, place: &str) -> Result<Vec<Summary>> {
         let failed = |error| Error::postgres(place, &error);

@@ -18,7 +18,7 @@ use std::{
 
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::{Mutex as Turn, oneshot},
+    sync::{Mutex as Turn, oneshot, watch},
 };
 use tokio_postgres::{Client, Config, NoTls, config::Host};
 
@@ -97,10 +97,7 @@ impl Postgres {
     fn read<T: Send + 'static>(&self, query: Query<T>) -> Reading<'_, T> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            if !shared.queue.idle() {
-                // A failed write is its writer's business; what is stored can still be read.
-                let _ = shared.flush().await;
-            }
+            shared.queue.caught_up().await;
             let place = shared.place.clone();
             shared
                 .on_runtime(async move |shared| {
@@ -212,6 +209,10 @@ impl Backend for Postgres {
         self.shared.flush()
     }
 
+    fn stalled(&self) -> watch::Receiver<Option<Error>> {
+        self.shared.queue.stalled()
+    }
+
     fn close(&self) -> Result<()> {
         self.shared.queue.close();
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -237,11 +238,24 @@ impl Backend for Postgres {
     fn claim(&self) -> Reading<'_, Vec<Summary>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let _ = shared.flush().await;
+            shared.queue.caught_up().await;
             let work = async move |shared: Arc<Shared>| {
                 let lease = shared.lease().await?;
                 let mut client = shared.connect().await?;
                 lease.claim(&mut client, &shared.place).await
+            };
+            shared.on_runtime(work).await
+        })
+    }
+
+    fn adopt(&self, id: &str) -> Reading<'_, Option<String>> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        Box::pin(async move {
+            shared.queue.caught_up().await;
+            let work = async move |shared: Arc<Shared>| {
+                let lease = shared.lease().await?;
+                let mut client = shared.connect().await?;
+                lease.adopt(&mut client, &id, &shared.place).await
             };
             shared.on_runtime(work).await
         })

@@ -102,6 +102,7 @@ impl Writer<'_> {
         loop {
             let error = match self.attempt(&group).await {
                 Ok(results) => {
+                    self.shared.queue.stall(None);
                     settle(group, results.into_iter());
                     return Ok(());
                 }
@@ -112,12 +113,16 @@ impl Writer<'_> {
                 settle(group, std::iter::repeat_with(|| Err(error.clone())));
                 return Err(error);
             }
-            tracing::warn!(code = error.code(), %error, "the journal waits");
+            if self.shared.queue.stalled().borrow().is_none() {
+                tracing::warn!(code = error.code(), %error, "the journal waits");
+            }
+            self.shared.queue.stall(Some(&error));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             match self.reconnect().await {
                 // The answer was lost, not the group.
                 Ok(true) => {
+                    self.shared.queue.stall(None);
                     let rows = |submission: &Submission| Committed { rows: submission.writes.len() as u64, revision: None };
                     let results: Vec<_> = group.iter().map(|submission| Ok(rows(submission))).collect();
                     settle(group, results.into_iter());

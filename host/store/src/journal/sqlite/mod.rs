@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::queue::{Queue, Submission};
 use super::{Backend, Entry, Error, ExecutionFilter, FlowSource, Options, Reading, Record, Result, Summary, Ticket, Write};
@@ -59,10 +59,7 @@ impl Sqlite {
     fn read<T: Send + 'static>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static) -> Reading<'_, T> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            if !shared.queue.idle() {
-                // A failed write is its writer's business; what is stored can still be read.
-                let _ = shared.flush().await;
-            }
+            shared.queue.caught_up().await;
             if tokio::runtime::Handle::try_current().is_err() {
                 return shared.query(query);
             }
@@ -107,6 +104,10 @@ impl Backend for Sqlite {
 
     fn flush(&self) -> Ticket {
         self.shared.flush()
+    }
+
+    fn stalled(&self) -> watch::Receiver<Option<Error>> {
+        self.shared.queue.stalled()
     }
 
     fn close(&self) -> Result<()> {

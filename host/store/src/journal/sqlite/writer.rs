@@ -60,6 +60,7 @@ impl Writer<'_> {
         loop {
             let error = match self.commit(&group) {
                 Ok(results) => {
+                    self.shared.queue.stall(None);
                     let mut results = results.into_iter();
                     settle(group, |_| results.next().unwrap_or(Err(Error::Closed)));
                     return Ok(());
@@ -71,7 +72,10 @@ impl Writer<'_> {
                 settle(group, |_| Err(error.clone()));
                 return Err(error);
             }
-            tracing::warn!(code = error.code(), %error, "the journal waits");
+            if self.shared.queue.stalled().borrow().is_none() {
+                tracing::warn!(code = error.code(), %error, "the journal waits");
+            }
+            self.shared.queue.stall(Some(&error));
             self.shared.queue.pause(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
