@@ -57,8 +57,10 @@ pub struct Actor {
     left: bool,
     /// What that host left to be done.
     pending: Vec<Effect>,
-    /// The host goes.
+    /// The host goes: nothing begins any more.
     leaving: bool,
+    /// The host only writes down what it is told; see [`Engine::hold`](crate::Engine::hold).
+    holding: bool,
     /// Whether a kill reaches the executions that this one started.
     cascade: Arc<AtomicBool>,
     /// Counts against the limit of the flow.
@@ -110,6 +112,7 @@ impl Actor {
         inbox: mpsc::UnboundedReceiver<Message>,
     ) -> Self {
         let fixed = Fixed::new(&instance, &shared, &services);
+        let holding = shared.holding.load(Ordering::Relaxed);
         Self {
             shared,
             flow,
@@ -125,7 +128,8 @@ impl Actor {
             records: 0,
             left: false,
             pending: Vec::new(),
-            leaving: false,
+            leaving: holding,
+            holding,
             cascade: Arc::new(AtomicBool::new(true)),
             pass: None,
             violation: Arc::default(),
@@ -139,10 +143,14 @@ impl Actor {
             self.summarize(false);
         }
         let state = self.instance.execution().state.current();
-        if state.is_created() || state == State::Queued {
+        if self.holding {
+            // Only what is said now is written down.
+        } else if state.is_created() || state == State::Queued {
             self.enter().await;
         } else {
-            self.count(State::Running);
+            if state != State::Paused {
+                self.count_again().await;
+            }
             self.take_up();
         }
         if self.left {
@@ -150,11 +158,11 @@ impl Actor {
         }
         self.write();
         while !self.instance.is_complete() {
-            if self.leaving && self.running.is_empty() {
+            if self.leaving && !self.holding && self.running.is_empty() {
                 // What waits for time or for people waits in the journal.
-                return false;
+                return self.left_to_others();
             }
-            let Some(message) = self.inbox.recv().await else { return false };
+            let Some(message) = self.inbox.recv().await else { return self.left_to_others() };
             self.take(message);
             // Whatever else has arrived shares one write to the journal.
             while !self.instance.is_complete()
@@ -166,6 +174,19 @@ impl Actor {
         }
         self.pass = None;
         true
+    }
+
+    /// It counts below the limit of its flow wherever it goes on.
+    fn left_to_others(&mut self) -> bool {
+        if let Some(pass) = self.pass.take() {
+            pass.stay();
+        }
+        false
+    }
+
+    /// Whether an earlier host began it.
+    pub fn is_left(&self) -> bool {
+        self.left
     }
 
     pub fn execution(&self) -> &Execution {
@@ -213,9 +234,12 @@ impl Actor {
                 // What was stopped because the host goes begins anew; what ended by itself meanwhile has ended.
                 let stopped = end.state == Some(State::Killed);
                 let discarded = self.leaving && stopped && self.running.get(&run).is_none_or(|running| !running.outlives);
-                self.running.remove(&run);
+                let cache = self.running.remove(&run).and_then(|running| running.cache);
                 if discarded {
                     return;
+                }
+                if let Some(cache) = cache.filter(|_| end.state == Some(State::Success)) {
+                    self.writes.extend(cache.keep(&self.shared.memory, &end.outputs));
                 }
                 if let Some(key) = &leftovers.key {
                     self.writes.push(Write::RemoveCheckpoint { key: key.clone() });
@@ -225,19 +249,21 @@ impl Actor {
                     self.after.push(After::Leave(leftovers));
                 }
             }
+            Message::Cached { run, outputs } => {
+                if self.running.remove(&run).is_some() && !self.leaving {
+                    self.log(run).message(Level::Info, "the outputs are those of an earlier run with the same properties (`taskCache`)");
+                    self.apply(Event::Started { run });
+                    self.apply(Event::Ended { run, end: TaskEnd::state(State::Success).outputs(outputs) });
+                }
+            }
             Message::Detached { run } => {
                 self.running.remove(&run);
             }
             Message::Document { answer } => {
                 let _ = answer.send(self.instance.execution().clone());
             }
-            Message::Detach => {
-                self.leaving = true;
-                for running in self.running.values() {
-                    let reason = if running.outlives { CancelReason::Detach } else { CancelReason::Kill };
-                    running.cancel.request(reason, self.shared.grace);
-                }
-            }
+            Message::Detach => self.leave(false),
+            Message::Fence => self.leave(true),
         }
     }
 
@@ -261,10 +287,22 @@ impl Actor {
         }
     }
 
+    /// Everything that can go on without this host does, the rest ends. `fenced`: another host goes on already, and only what it can find
+    /// may stay.
+    fn leave(&mut self, fenced: bool) {
+        (self.leaving, self.holding) = (true, false);
+        for running in self.running.values_mut() {
+            running.outlives &= running.distant || !fenced;
+            let reason = if running.outlives { CancelReason::Detach } else { CancelReason::Kill };
+            running.cancel.request(reason, self.shared.grace);
+        }
+    }
+
     fn perform(&mut self, effect: Effect, now: Timestamp, events: &mut VecDeque<Event>) {
         match effect {
             // The next host finds it asked for and not answered.
             Effect::Start { .. } | Effect::Ask { .. } | Effect::Timer { .. } | Effect::Promise { .. } if self.leaving => {}
+            Effect::Stop { .. } | Effect::RenderOutputs | Effect::AskListeners if self.holding => {}
             Effect::Start { run } => self.start(run, events),
             Effect::Ask { run, ask } => {
                 let decision = self.decide(run, ask, now);

@@ -2,14 +2,15 @@
 
 mod claim;
 mod control;
+mod elsewhere;
 mod handle;
 mod submission;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,17 +35,17 @@ use crate::{
     config::SharedConfig,
     context,
     flows::Flows,
-    gate::Gates,
+    gate::{Gates, Places},
     keeper::Keeper,
     listen::Listeners,
     load::Prepared,
+    memory::Memory,
     notice::Observer,
     recovery::Recovery,
     vault::Vault,
 };
 
 pub use handle::Handle;
-use handle::Inner;
 pub use submission::{Original, Refused, Submission};
 
 /// The id of the first execution of a chain; spec 1.6.
@@ -97,7 +98,14 @@ pub(crate) struct Shared {
     pub vault: Option<Vault>,
     pub flows: Flows,
     pub gates: Gates,
+    /// Where executions of all hosts count, when several share the journal.
+    pub places: Option<Places>,
     pub listeners: Listeners,
+    pub memory: Memory,
+    /// Executions are changed in the journal only; another host goes on with them.
+    pub holding: AtomicBool,
+    /// Another host has taken over what this one ran.
+    fenced: watch::Sender<bool>,
     running: Mutex<HashMap<Arc<str>, Handle>>,
     /// How many executions there are.
     count: watch::Sender<usize>,
@@ -130,7 +138,12 @@ impl Engine {
             None if options.journal => Journal::start(&data, keeping),
             None => Journal::off(),
         };
+        let memory = Memory::new(journal.clone());
         Ok(Self(Arc::new(Shared {
+            places: journal.is_shared().then(|| Places::new(memory.clone(), journal.clone())),
+            memory,
+            holding: AtomicBool::new(false),
+            fenced: watch::Sender::new(false),
             registry,
             expr: Expressions::default(),
             observer,
@@ -186,9 +199,15 @@ impl Engine {
     /// Lets an execution run.
     fn begin(&self, id: Arc<str>, flow: Arc<Prepared>, mut actor: Actor, messages: mpsc::UnboundedSender<Message>) -> Handle {
         let (announce, done) = watch::channel(None);
-        let handle =
-            Handle(Arc::new(Inner { id: Arc::clone(&id), messages, done, successor: OnceLock::new(), killed: AtomicBool::new(false) }));
-        self.running().insert(Arc::clone(&id), handle.clone());
+        let handle = Handle::with(Arc::clone(&id), messages, done);
+        match self.running().entry(Arc::clone(&id)) {
+            // Two that look for it at the same time take it up once.
+            Entry::Occupied(there) => return there.get().clone(),
+            Entry::Vacant(place) => place.insert(handle.clone()),
+        };
+        if actor.is_left() {
+            self.0.recovery.change(|report| report.opening += 1);
+        }
         self.0.count.send_modify(|count| *count += 1);
         let (engine, own) = (self.clone(), handle.clone());
         tokio::spawn(async move {
@@ -263,10 +282,25 @@ impl Engine {
 
     /// Leaves everything that runs to the next host. Runners that can find their work again let it go on.
     pub async fn detach(&self) {
+        self.leave(|| Message::Detach).await;
+    }
+
+    /// Changes executions in the journal only: nothing of them runs here, another host goes on.
+    pub fn hold(&self) {
+        self.0.holding.store(true, Ordering::Relaxed);
+    }
+
+    /// Resolves when another host has taken over what this one ran, and all of it has been stopped here.
+    pub async fn fenced(&self) {
+        let mut fenced = self.0.fenced.subscribe();
+        // The sender lives in the engine.
+        let _ = fenced.wait_for(|fenced| *fenced).await;
+    }
+
+    async fn leave(&self, word: impl Fn() -> Message) {
         let all: Vec<Handle> = self.running().values().cloned().collect();
         for handle in &all {
-            // One that has just ended needs no word.
-            let _ = handle.0.messages.send(Message::Detach);
+            handle.tell(word());
         }
         for handle in all {
             handle.left().await;
@@ -275,7 +309,9 @@ impl Engine {
 
     /// Writes everything and closes the journal.
     pub async fn close(&self) {
-        self.stop().await;
+        if self.0.journal.stalled().borrow().is_none() {
+            self.stop().await;
+        }
         let journal = self.0.journal.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || journal.close()).await {
             tracing::error!(%error, "the journal was not closed");
@@ -291,18 +327,5 @@ impl Engine {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
-    }
-}
-
-impl Shared {
-    /// An execution that runs here.
-    pub fn running(&self, execution: &str) -> Option<Handle> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(execution).cloned()
-    }
-
-    /// Gives an event to an execution that runs here; `false` when it does not.
-    pub fn tell(&self, execution: &str, event: crate::core::Event) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(execution).is_some_and(|handle| handle.0.messages.send(Message::Event(event)).is_ok())
     }
 }

@@ -1,4 +1,7 @@
-//! How many executions of a flow run at a time; spec 8.6.
+//! How many executions of a flow run at a time; spec 8.6. One host counts its own; hosts that share a journal count in its
+//! [places](places).
+
+mod places;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,6 +10,9 @@ use std::{
 
 use switchyard_model::Flow;
 use tokio::sync::oneshot;
+
+use crate::memory::Memory;
+pub use places::Places;
 
 type Name = (Arc<str>, Arc<str>);
 
@@ -22,9 +28,12 @@ struct Gate {
 }
 
 /// Counts as one running execution until it is dropped.
-pub struct Pass {
-    gates: Gates,
-    name: Name,
+pub struct Pass(Option<Counted>);
+
+/// Where it counts.
+enum Counted {
+    Here { gates: Gates, name: Name },
+    InPlace { memory: Memory, flow: String, place: String },
 }
 
 impl Gates {
@@ -37,14 +46,14 @@ impl Gates {
             return None;
         }
         gate.inside += 1;
-        Some(Pass { gates: self.clone(), name })
+        Some(self.pass(name))
     }
 
     /// Without looking at the limit: what was running before, or was forced.
     pub fn force(&self, flow: &Flow) -> Pass {
         let name = name(flow);
         self.lock().entry(name.clone()).or_default().inside += 1;
-        Pass { gates: self.clone(), name }
+        self.pass(name)
     }
 
     /// Takes a place in the queue. Whoever drops the receiver leaves it.
@@ -70,7 +79,11 @@ impl Gates {
         }
         let (_, waiting) = gate.queue.pop_front()?;
         gate.inside += 1;
-        Some((waiting, Pass { gates: self.clone(), name: name.clone() }))
+        Some((waiting, self.pass(name.clone())))
+    }
+
+    fn pass(&self, name: Name) -> Pass {
+        Pass(Some(Counted::Here { gates: self.clone(), name }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Name, Gate>> {
@@ -78,14 +91,27 @@ impl Gates {
     }
 }
 
+impl Pass {
+    /// The execution goes on elsewhere and counts there.
+    pub fn stay(mut self) {
+        self.0 = None;
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(gate) = self.gates.lock().get_mut(&self.name) {
-            gate.inside = gate.inside.saturating_sub(1);
-        }
-        if let Some((waiting, pass)) = self.gates.next(&self.name) {
-            // One that left the queue gives its pass back, which is dropped here and wakes the next.
-            drop(waiting.send(pass));
+        match self.0.take() {
+            Some(Counted::Here { gates, name }) => {
+                if let Some(gate) = gates.lock().get_mut(&name) {
+                    gate.inside = gate.inside.saturating_sub(1);
+                }
+                if let Some((waiting, pass)) = gates.next(&name) {
+                    // One that left the queue gives its pass back, which is dropped here and wakes the next.
+                    drop(waiting.send(pass));
+                }
+            }
+            Some(Counted::InPlace { memory, flow, place }) => memory.remove(&flow, &place),
+            None => {}
         }
     }
 }

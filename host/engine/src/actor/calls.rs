@@ -108,7 +108,7 @@ impl Actor {
             self.apply(Event::Ended { run, end: TaskEnd::state(State::Killed) });
             return;
         }
-        self.running.insert(run, Running { cancel: job.cancel.clone(), outlives: true });
+        self.running.insert(run, Running { cancel: job.cancel.clone(), outlives: true, distant: true, cache: None });
         self.later(run, all(job, calls, folder));
     }
 

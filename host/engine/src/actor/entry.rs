@@ -1,5 +1,7 @@
 //! The way in: the date, the checks, the limit of the flow. Spec 1.5 and 8.6.
 
+use std::pin::Pin;
+
 use jiff::Timestamp;
 use switchyard_model::{Level, State, concurrency::ConcurrencyBehavior};
 use tokio::sync::oneshot;
@@ -27,17 +29,43 @@ impl Actor {
         let program = std::sync::Arc::clone(self.instance.program());
         let flow = &program.flow;
         let Some(concurrency) = &flow.concurrency else { return self.apply(Event::Begin) };
-        self.pass = self.shared.gates.enter(flow, concurrency.limit);
+        let limit = concurrency.limit;
+        self.pass = match &self.shared.places {
+            None => self.shared.gates.enter(flow, limit),
+            Some(places) => {
+                let id = std::sync::Arc::clone(&self.instance.execution().id);
+                let entered = places.enter(flow, limit, &id).await;
+                entered.unwrap_or_else(|error| {
+                    tracing::warn!(execution = %id, code = error.code(), %error, "places cannot be looked for");
+                    None
+                })
+            }
+        };
         if self.pass.is_some() {
             return self.apply(Event::Begin);
         }
-        let (running, limit) = (self.shared.gates.inside(flow), concurrency.limit);
+        let running = match &self.shared.places {
+            None => self.shared.gates.inside(flow),
+            Some(places) => places.inside(flow).await,
+        };
         let message = format!("{running} executions of the flow are running, the limit is {limit}");
         match concurrency.behavior {
             ConcurrencyBehavior::Queue => {
                 self.execution_log().message(Level::Info, &format!("{message}: this one is queued"));
-                let turn = self.shared.gates.queue(flow, limit);
-                self.apply(Event::Queue);
+                let turn: Turn = match &self.shared.places {
+                    None => {
+                        let turn = self.shared.gates.queue(flow, limit);
+                        Box::pin(async move { turn.await.ok() })
+                    }
+                    Some(places) => {
+                        let id = std::sync::Arc::clone(&self.instance.execution().id);
+                        let turn = places.clone().turn(std::sync::Arc::clone(&program.flow), limit, id);
+                        Box::pin(async move { Some(turn.await) })
+                    }
+                };
+                if self.instance.execution().state.current() != State::Queued {
+                    self.apply(Event::Queue);
+                }
                 self.write();
                 self.queue(turn).await;
             }
@@ -52,19 +80,26 @@ impl Actor {
         }
     }
 
-    async fn queue(&mut self, turn: oneshot::Receiver<Pass>) {
-        let (send, receive) = oneshot::channel();
+    async fn queue(&mut self, turn: Turn) {
+        let (send, mut receive) = oneshot::channel();
         let turn = async move {
-            if let Ok(pass) = turn.await {
+            if let Some(pass) = turn.await {
                 // Whoever waits no longer drops it.
                 let _ = send.send(pass);
             }
         };
         if self.wait_in_line(turn).await {
-            let flow = std::sync::Arc::clone(self.instance.program());
-            let mut receive = receive;
-            self.pass = receive.try_recv().ok().or_else(|| Some(self.shared.gates.force(&flow.flow)));
+            self.pass = receive.try_recv().ok().or_else(|| Some(self.forced()));
             self.apply(Event::Begin);
+        }
+    }
+
+    /// Counts without regard to the limit.
+    fn forced(&self) -> Pass {
+        let flow = &self.instance.program().flow;
+        match &self.shared.places {
+            None => self.shared.gates.force(flow),
+            Some(places) => places.force(flow, &self.instance.execution().id),
         }
     }
 
@@ -93,11 +128,22 @@ impl Actor {
     pub(super) fn count(&mut self, state: State) {
         match state {
             State::Paused => self.pass = None,
-            State::Running if self.pass.is_none() => {
-                let program = std::sync::Arc::clone(self.instance.program());
-                self.pass = program.flow.concurrency.as_ref().map(|_| self.shared.gates.force(&program.flow));
-            }
+            State::Running if self.pass.is_none() && self.instance.program().flow.concurrency.is_some() => self.pass = Some(self.forced()),
             _ => {}
         }
     }
+
+    /// One that was running on an earlier host.
+    pub(super) async fn count_again(&mut self) {
+        let program = std::sync::Arc::clone(self.instance.program());
+        if program.flow.concurrency.is_some() {
+            self.pass = match &self.shared.places {
+                None => Some(self.shared.gates.force(&program.flow)),
+                Some(places) => Some(places.again(&program.flow, &self.instance.execution().id).await),
+            };
+        }
+    }
 }
+
+/// The end of the wait.
+type Turn = Pin<Box<dyn Future<Output = Option<Pass>> + Send>>;

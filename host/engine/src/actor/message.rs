@@ -8,6 +8,7 @@ use crate::{
     attempt::{Cancel, Leftovers},
     core::{Event, RunIx, TaskEnd},
     engine::Refused,
+    task_cache::CacheEntry,
 };
 
 /// What reaches an execution from outside.
@@ -24,12 +25,19 @@ pub enum Message {
         end: TaskEnd,
         leftovers: Leftovers,
     },
+    /// An earlier run with the same properties left its outputs.
+    Cached {
+        run: RunIx,
+        outputs: JsonMap,
+    },
     /// An attempt goes on without the host, or never began.
     Detached {
         run: RunIx,
     },
     /// The host goes; another one goes on.
     Detach,
+    /// Another host has taken it over.
+    Fence,
     /// Somebody wants to see the execution as it is.
     Document {
         answer: oneshot::Sender<Execution>,
@@ -64,4 +72,8 @@ pub(super) struct Running {
     pub cancel: Cancel,
     /// Whether it can go on without the host.
     pub outlives: bool,
+    /// Another host could find it.
+    pub distant: bool,
+    /// Where its outputs are kept for later runs.
+    pub cache: Option<CacheEntry>,
 }

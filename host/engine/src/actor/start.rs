@@ -14,13 +14,14 @@ use crate::{
     load::Work,
     script::{Preparation, prepare, task_ref},
     task::{Done, Job, duration, job::Site, templated},
+    task_cache::CacheEntry,
 };
 
 pub(super) enum Begun {
     Skipped,
     Done(Box<Done>),
-    Job(Box<Job>),
-    Attempt(Box<Attempt>),
+    Job(Box<Job>, Option<CacheEntry>),
+    Attempt(Box<Attempt>, Option<CacheEntry>),
     /// Work that ends the run when it ends; `None` when the next host has to do it.
     Call {
         cancel: Cancel,
@@ -36,31 +37,36 @@ impl Actor {
         match self.begin(run) {
             Ok(Begun::Skipped) => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Skipped) }),
             Ok(Begun::Done(done)) => self.finish_core(run, *done, events),
-            Ok(Begun::Job(job)) => {
+            Ok(Begun::Job(job, cache)) => {
                 let cancel = Cancel::default();
                 if self.instance.is_killing() {
                     cancel.request(CancelReason::Kill, self.shared.grace);
                 }
-                self.running.insert(run, Running { cancel: cancel.clone(), outlives: false });
-                tokio::spawn(job.run(run, cancel, self.outbox.clone()));
+                self.running.insert(run, Running { cancel: cancel.clone(), outlives: false, distant: false, cache: cache.clone() });
+                self.spawn_unless_cached(run, cache, job.run(run, cancel, self.outbox.clone()));
             }
             Ok(Begun::Waiting) => events.push_back(Event::Started { run }),
             Ok(Begun::Call { cancel, work }) => {
                 if self.instance.is_killing() {
                     cancel.request(CancelReason::Kill, self.shared.grace);
                 }
-                self.running.insert(run, Running { cancel, outlives: true });
+                self.running.insert(run, Running { cancel, outlives: true, distant: true, cache: None });
                 events.push_back(Event::Started { run });
                 self.later(run, work);
             }
-            Ok(Begun::Attempt(attempt)) => {
-                let running = Running { cancel: attempt.cancel(), outlives: attempt.outlives_host() };
+            Ok(Begun::Attempt(attempt, cache)) => {
+                let running = Running {
+                    cancel: attempt.cancel(),
+                    outlives: attempt.outlives_host(),
+                    distant: attempt.is_distant(),
+                    cache: cache.clone(),
+                };
                 if self.instance.is_killing() {
                     running.cancel.request(CancelReason::Kill, self.shared.grace);
                 }
                 self.running.insert(run, running);
                 let outbox = self.outbox.clone();
-                tokio::spawn(attempt.run(run, outbox));
+                self.spawn_unless_cached(run, cache, attempt.run(run, outbox));
             }
             Err(error) => {
                 self.log(run).error(&error);
@@ -68,6 +74,27 @@ impl Actor {
                 events.push_back(Event::Ended { run, end: TaskEnd { random: crate::random::unit(), ..TaskEnd::state(State::Failed) } });
             }
         }
+    }
+
+    /// Looks for the outputs of an earlier run first, unless this one was begun already.
+    fn spawn_unless_cached(&self, run: RunIx, cache: Option<CacheEntry>, work: impl Future<Output = ()> + Send + 'static) {
+        let Some(cache) = cache.filter(|_| self.left_attempt(run).is_none()) else {
+            tokio::spawn(work);
+            return;
+        };
+        let (memory, outbox) = (self.shared.memory.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            match cache.find(&memory).await {
+                Ok(Some(outputs)) => {
+                    // The execution may be over.
+                    let _ = outbox.send(Message::Cached { run, outputs });
+                    return;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(code = error.code(), %error, "the task cache cannot be read"),
+            }
+            work.await;
+        });
     }
 
     /// Work that ends a run when it ends. When the host goes before, the next one begins it again.
@@ -129,7 +156,8 @@ impl Actor {
                 let job = Job::new(kind, &facts.properties, expr, &scope, || scope.snapshot(), site, timeout)?;
                 // Whatever could not be masked is not started; the log has to know what the properties disclosed.
                 self.services.masker()?;
-                return Ok(Begun::Job(Box::new(job.with_log(self.own_log(run)))));
+                let cache = self.cache_entry(run, || job.fingerprint(), &scope)?;
+                return Ok(Begun::Job(Box::new(job.with_log(self.own_log(run))), cache));
             }
             Work::Templated => return Err(Error::user("task::template", "a task of text cannot be made of text")),
             Work::Plugin { component, task } => (component, task),
@@ -159,10 +187,20 @@ impl Actor {
             log.message(Level::Warn, warning);
         }
         let attempt = Attempt::new(Arc::clone(&self.shared), prepared, Arc::clone(plugin), component.planned, timeout, log);
-        Ok(Begun::Attempt(Box::new(match left {
+        let cache = self.cache_entry(run, || attempt.fingerprint(), &scope)?;
+        let attempt = match left {
             Some(elapsed) => attempt.left(Left { trace: self.shared.recovery.trace(), elapsed }),
             None => attempt,
-        })))
+        };
+        Ok(Begun::Attempt(Box::new(attempt), cache))
+    }
+
+    fn cache_entry(&self, run: RunIx, fingerprint: impl Fn() -> String, scope: &RunScope<'_>) -> Result<Option<CacheEntry>, Error> {
+        let task = &self.instance.program().def(self.instance.task_of(run)).task;
+        if task.common.task_cache.is_none() {
+            return Ok(None);
+        }
+        CacheEntry::of(task, self.instance.task_run(run), &fingerprint(), &self.shared.expr, scope)
     }
 
     /// How long the attempt has been running that an earlier host began; `None` when there is none.

@@ -101,6 +101,16 @@ impl Attempt {
         self.planned && self.prepared.runner_component.capabilities.reattach
     }
 
+    /// What makes its result.
+    pub fn fingerprint(&self) -> String {
+        self.prepared.fingerprint()
+    }
+
+    /// Whether the work is on a system that other hosts reach too.
+    pub fn is_distant(&self) -> bool {
+        self.prepared.runner_component.capabilities.placement == Placement::Remote
+    }
+
     /// Runs to the end and reports it. Never dropped half-way.
     pub async fn run(mut self, run: RunIx, outbox: mpsc::UnboundedSender<Message>) {
         let left = self.left.take();

@@ -10,9 +10,9 @@ use switchyard_plugin_api::Error;
 use switchyard_store::journal;
 use tokio::sync::mpsc;
 
-use super::{Engine, Shared, control::unknown, handle::Handle};
+use super::{Engine, Shared, control::unknown, elsewhere, handle::Handle};
 use crate::{
-    actor::Actor,
+    actor::{Actor, Message},
     core::{Replayed, replay},
     left::Left,
     load::Prepared,
@@ -26,6 +26,7 @@ impl Engine {
         self.claim().await.map_err(failed)?;
         if let Some(lease) = self.0.journal.lease() {
             tokio::spawn(neighbours(Arc::downgrade(&self.0), lease));
+            tokio::spawn(elsewhere::listen(Arc::downgrade(&self.0)));
         }
         Ok(())
     }
@@ -56,7 +57,10 @@ impl Engine {
         }
         let summary = self.0.journal.execution(id).await.ok().flatten()?;
         if !summary.finished {
-            return self.take_up(id).await.ok();
+            return match self.0.journal.adopt(id).await.ok()? {
+                Some(host) => Some(self.distant(id, host)),
+                None => self.take_up(id).await.ok(),
+            };
         }
         let document = serde_json::from_slice(&summary.document?).ok()?;
         Some(Handle::finished(document))
@@ -73,7 +77,6 @@ impl Engine {
         let id = Arc::clone(&replayed.instance.execution().id);
         let logs = self.0.logs.execution(&id).map_err(|error| Error::environment(error.code(), error.to_string()))?;
         let (messages, inbox) = mpsc::unbounded_channel();
-        self.0.recovery.change(|report| report.opening += 1);
         let actor = Actor::left(Arc::clone(&self.0), Arc::clone(&flow), replayed, records, logs, messages.clone(), inbox);
         Ok(self.begin(id, flow, actor, messages))
     }
@@ -92,7 +95,9 @@ impl Engine {
             return serde_json::to_value(document).map_err(|error| unreadable(id, &error));
         }
         let found = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
-        match found.ok_or_else(|| unknown(id))?.document {
+        let found = found.ok_or_else(|| unknown(id))?;
+        // One that was restarted has the document of its earlier end.
+        match found.document.filter(|_| found.finished) {
             Some(document) => serde_json::from_slice(&document).map_err(|error| unreadable(id, &error)),
             None => {
                 let Left { flow, execution, events, .. } = self.left(id).await?;
@@ -110,12 +115,15 @@ pub(super) async fn neighbours(shared: Weak<Shared>, lease: Duration) {
     loop {
         pulse.tick().await;
         let Some(engine) = shared.upgrade().map(Engine) else { return };
+        engine.0.memory.sweep();
         match engine.claim().await {
             Ok(()) => {}
             // What runs here runs elsewhere as well from now on.
             Err(error @ journal::Error::Fenced { .. }) => {
                 tracing::error!(code = error.code(), %error, "this host leaves everything to others");
-                return engine.detach().await;
+                engine.leave(|| Message::Fence).await;
+                engine.0.fenced.send_replace(true);
+                return;
             }
             Err(error) => tracing::warn!(code = error.code(), %error, "executions of other hosts cannot be looked for"),
         }

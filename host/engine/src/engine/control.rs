@@ -5,35 +5,46 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use switchyard_model::{Execution, JsonMap, Label};
 use switchyard_plugin_api::Error;
-use switchyard_store::journal::{Record, Write};
+use switchyard_store::journal::{self, Record, Write};
 
 use super::{
-    Engine,
+    CORRELATION, Engine,
+    elsewhere::Wish,
     handle::Handle,
     submission::{Refused, new_id},
 };
 use crate::{
     actor::Message,
-    core::{again, replay},
+    core::{Effect, Event, again, replay},
     left::Left,
 };
 
+/// Labels of spec 1.6 that say where an execution comes from.
+const RESTARTED: &str = "system.restarted";
+const REPLAY: &str = "system.replay";
+
 impl Engine {
-    /// Ends an execution, whoever began it.
+    /// Ends an execution, whoever began it and wherever it runs.
     pub async fn kill(&self, id: &str) -> Result<Handle, Error> {
-        let handle = self.reach(id).await?;
-        handle.kill();
-        Ok(handle)
+        match self.reach(id).await? {
+            Reached::Here(handle) => {
+                handle.kill();
+                Ok(handle)
+            }
+            Reached::At(host) => {
+                self.wish(id, &host, Wish::Kill { cascade: true }).await?;
+                Ok(self.distant(id, host))
+            }
+        }
     }
 
     /// Goes on with a paused execution; the inputs are those that its Pause task asks for.
     pub async fn resume(&self, id: &str, inputs: JsonMap) -> Result<Handle, Error> {
-        let handle = self.reach(id).await?;
-        match handle.resume(None, inputs).await {
-            Ok(()) => Ok(handle),
-            Err(Refused::Error(error)) => Err(error),
-            Err(Refused::Inputs(violations)) => {
-                Err(Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`"))
+        match self.reach(id).await? {
+            Reached::Here(handle) => handle.resume(None, inputs).await.map(|()| handle).map_err(Refused::into_error),
+            Reached::At(host) => {
+                self.wish(id, &host, Wish::Resume { task_run: None, inputs }).await?;
+                Ok(self.distant(id, host))
             }
         }
     }
@@ -53,11 +64,12 @@ impl Engine {
         let mut all: Vec<Option<_>> = events.into_iter().map(Some).collect();
         let events = kept.events.iter().filter_map(|place| all.get_mut(*place)?.take());
         let mut replayed = replay(Arc::clone(&flow.program), execution, events);
-        replayed.pending.retain(|effect| !matches!(effect, crate::core::Effect::Start { run } if kept.again.contains(run)));
+        replayed.pending.retain(|effect| !matches!(effect, Effect::Start { run } if kept.again.contains(run)));
         let handle = self.go_on(flow, replayed, records + 1)?;
         for run in kept.again {
-            let _ = handle.0.messages.send(Message::Event(crate::core::Event::Again { run }));
+            handle.tell(Message::Event(Event::Again { run }));
         }
+        handle.tell(Message::Event(Event::Change { labels: vec![Label::new(RESTARTED, "true")], variables: None }));
         Ok(handle)
     }
 
@@ -84,8 +96,9 @@ impl Engine {
             Timestamp::now(),
         );
         copy.inputs = Arc::clone(&execution.inputs);
-        copy.labels = execution.labels.iter().filter(|label| &*label.key != "system.correlationId").cloned().collect();
-        copy.labels.push(Label::new("system.correlationId", Arc::clone(&copy.id)));
+        copy.labels = execution.labels.iter().filter(|label| ![CORRELATION, RESTARTED, REPLAY].contains(&&*label.key)).cloned().collect();
+        copy.labels.push(Label::new(CORRELATION, Arc::clone(&copy.id)));
+        copy.labels.push(Label::new(REPLAY, "true"));
         copy.trigger = execution.trigger.clone();
         copy.parent_id = Some(Arc::clone(&execution.id));
         copy.original_id = Arc::clone(&execution.original_id);
@@ -108,10 +121,11 @@ impl Engine {
         self.go_on(flow, replayed, records)
     }
 
-    /// Fails when an execution is unknown or not over.
-    pub(super) async fn over(&self, id: &str) -> Result<(), Error> {
-        let summary = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
-        if summary.ok_or_else(|| unknown(id))?.finished && self.find(id).is_none() {
+    /// Fails when an execution is unknown or not over; this host has it afterwards.
+    async fn over(&self, id: &str) -> Result<(), Error> {
+        let summary = self.0.journal.execution(id).await.map_err(journal_failed)?;
+        let here = self.find(id).is_some();
+        if !here && summary.ok_or_else(|| unknown(id))?.finished && self.0.journal.adopt(id).await.map_err(journal_failed)?.is_none() {
             return Ok(());
         }
         Err(Error::user("execution::not_over", format!("the execution `{id}` is not over"))
@@ -119,16 +133,30 @@ impl Engine {
     }
 
     /// An execution that is not over; one that no host runs is taken up.
-    pub(super) async fn reach(&self, id: &str) -> Result<Handle, Error> {
+    async fn reach(&self, id: &str) -> Result<Reached, Error> {
         if let Some(handle) = self.find(id) {
-            return Ok(handle);
+            return Ok(Reached::Here(handle));
         }
-        let summary = self.0.journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+        let summary = self.0.journal.execution(id).await.map_err(journal_failed)?;
         if summary.ok_or_else(|| unknown(id))?.finished {
             return Err(over(id));
         }
-        self.take_up(id).await
+        match self.0.journal.adopt(id).await.map_err(journal_failed)? {
+            Some(host) => Ok(Reached::At(host)),
+            None => self.take_up(id).await.map(Reached::Here),
+        }
     }
+}
+
+/// Where an execution runs.
+enum Reached {
+    Here(Handle),
+    /// Another host, by name.
+    At(String),
+}
+
+fn journal_failed(error: journal::Error) -> Error {
+    Error::environment(error.code(), error.to_string())
 }
 
 pub(super) fn unknown(id: &str) -> Error {

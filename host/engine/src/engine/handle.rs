@@ -26,12 +26,20 @@ pub(super) struct Inner {
 }
 
 impl Handle {
+    pub(super) fn with(id: Arc<str>, messages: mpsc::UnboundedSender<Message>, done: watch::Receiver<Option<Arc<Execution>>>) -> Self {
+        Self(Arc::new(Inner { id, messages, done, successor: OnceLock::new(), killed: AtomicBool::new(false) }))
+    }
+
+    /// One that is over needs no word.
+    pub(super) fn tell(&self, message: Message) {
+        let _ = self.0.messages.send(message);
+    }
+
     /// Of an execution that is over.
     pub(super) fn finished(document: Execution) -> Self {
         let (messages, _) = mpsc::unbounded_channel();
         let id = Arc::clone(&document.id);
-        let done = watch::channel(Some(Arc::new(document))).1;
-        Self(Arc::new(Inner { id, messages, done, successor: OnceLock::new(), killed: AtomicBool::new(false) }))
+        Self::with(id, messages, watch::channel(Some(Arc::new(document))).1)
     }
 
     pub fn id(&self) -> &str {

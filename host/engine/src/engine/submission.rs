@@ -48,6 +48,18 @@ pub enum Refused {
     Error(Error),
 }
 
+impl Refused {
+    /// Of a paused execution that somebody wanted to go on.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Error(error) => error,
+            Self::Inputs(violations) => {
+                Error::user("execution::resume_inputs", violations.to_string()).with_help("give each with `-i NAME=VALUE`")
+            }
+        }
+    }
+}
+
 impl Engine {
     /// Begins an execution. It goes on without the handle. Boxed, because executions begin executions.
     pub fn submit(

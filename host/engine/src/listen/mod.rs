@@ -2,38 +2,63 @@
 
 mod window;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use switchyard_expr::Overlay;
 use switchyard_model::{Execution, ExecutionTrigger, Flow, JsonMap, Label, Node, State, Trigger};
 use switchyard_plugin_api::Error;
+use switchyard_store::journal;
+use tokio::sync::Mutex;
 
 use self::window::Window;
 use crate::{
     call::DEEPEST,
     condition::{Conditions, has_labels, labels},
     context,
-    engine::{Engine, Submission},
+    engine::{Engine, Refused, Submission},
     flows::Found,
+    memory::Memory,
     services::Services,
     task::{plain, unrendered},
 };
 
 const FLOW_TRIGGER: &str = "io.kestra.plugin.core.trigger.Flow";
 
-/// What the triggers with several conditions have seen so far: by flow and trigger, which conditions held when.
+/// Which triggers are off, by name.
+pub(crate) const TOGGLES: &str = "toggle";
+
+/// What the triggers with several conditions have seen so far is in the engine's memory; here is who may look at it.
 #[derive(Default)]
-pub struct Listeners(Mutex<HashMap<String, BTreeMap<String, Seen>>>);
+pub struct Listeners(Mutex<()>);
+
+/// What a trigger makes of an end.
+struct Heard {
+    variables: Map<String, Json>,
+    /// Present when several things have to happen.
+    parts: Option<Parts>,
+}
+
+struct Parts {
+    /// The names of all of them.
+    all: Vec<String>,
+    /// Those that happened now.
+    held: Vec<String>,
+    window: Window,
+    /// Whether counting begins anew afterwards.
+    reset: bool,
+}
 
 /// The last execution that a condition held for.
+#[derive(Clone, Serialize, Deserialize)]
 struct Seen {
     at: Timestamp,
+    execution: Arc<str>,
     outputs: JsonMap,
+    /// The trigger has fired for it.
+    used: bool,
 }
 
 /// One thing that must have happened.
@@ -61,38 +86,112 @@ pub(crate) async fn heard(engine: &Engine, ended: &Execution) {
             continue;
         }
         for trigger in definition.triggers.iter().filter(|trigger| !trigger.disabled && trigger.canonical_type() == FLOW_TRIGGER) {
-            let name = format!("{}.{} {}", definition.namespace, definition.id, trigger.id);
-            match fires(engine, definition, trigger, ended) {
-                Ok(Some(submission)) if submission.depth > DEEPEST => {
-                    tracing::error!(trigger = %name, "not fired: executions have started each other {DEEPEST} deep [flow::too_deep]");
-                }
-                Ok(Some(mut submission)) => {
-                    let Found { flow, revision } = &found;
-                    submission.revision = Some(*revision);
-                    if let Err(refused) = engine.submit(flow.clone(), submission).await {
-                        tracing::error!(trigger = %name, execution = %ended.id, ?refused, "the flow that is triggered was refused");
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => tracing::error!(trigger = %name, execution = %ended.id, "{} [{}]", error.message, error.code),
+            let name = name(&definition.namespace, &definition.id, &trigger.id);
+            if let Err(error) = listen(engine, &found, trigger, &name, ended).await {
+                tracing::error!(trigger = %name, execution = %ended.id, "{} [{}]", error.message, error.code);
             }
         }
     }
 }
 
-/// The execution to begin, when the trigger fires.
-fn fires(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution) -> Result<Option<Submission>, Error> {
+/// Names a trigger.
+pub(crate) fn name(namespace: &str, flow_id: &str, trigger_id: &str) -> String {
+    format!("{namespace}.{flow_id}/{trigger_id}")
+}
+
+async fn listen(engine: &Engine, found: &Found, trigger: &Trigger, name: &str, ended: &Execution) -> Result<(), Error> {
+    let shared = engine.shared();
+    let definition = &found.flow.program.flow;
+    let now = Timestamp::now();
+    let Some(Heard { mut variables, parts }) = hear(engine, definition, trigger, ended, now)? else { return Ok(()) };
+    if shared.memory.get(TOGGLES, name).await.map_err(remembered)? == Some(Json::Bool(true)) {
+        return Ok(());
+    }
+    let mut cause = ended.id.to_string();
+    // Two ends at the same time must not both be the last one that was missing.
+    let turn = shared.listeners.0.lock().await;
+    let mut fired = BTreeMap::new();
+    if let Some(parts) = &parts {
+        let Some(seen) = together(&shared.memory, name, parts, ended, now).await.map_err(remembered)? else { return Ok(()) };
+        let mut merged = JsonMap::new();
+        seen.values().for_each(|seen| merged.extend(seen.outputs.clone()));
+        variables.insert("outputs".into(), Json::Object(merged));
+        // The same ends make the same execution, whichever host hears the last one.
+        cause = seen.values().map(|seen| &*seen.execution).collect::<Vec<_>>().join("+");
+        fired = seen;
+    }
+    let mut submission = submission(engine, definition, trigger, ended, variables, &format!("{cause}/{name}"))?;
+    if submission.depth > DEEPEST {
+        tracing::error!(trigger = %name, "not fired: executions have started each other {DEEPEST} deep [flow::too_deep]");
+        return Ok(());
+    }
+    submission.revision = Some(found.revision);
+    match engine.submit(found.flow.clone(), submission).await {
+        Ok(_) => {}
+        Err(Refused::Error(error)) if error.code == "journal::duplicate" => {
+            tracing::debug!(trigger = %name, execution = %ended.id, "another host has fired it");
+        }
+        Err(refused) => {
+            tracing::error!(trigger = %name, execution = %ended.id, ?refused, "the flow that is triggered was refused");
+        }
+    }
+    // Only now: a host that goes before hears the end again and comes to the same execution.
+    if parts.is_some_and(|parts| parts.reset) {
+        for (part, seen) in fired {
+            let used = json!(Seen { used: true, ..seen });
+            shared.memory.put(&place(name), &part, &used, None).await.map_err(remembered)?;
+        }
+    }
+    drop(turn);
+    Ok(())
+}
+
+fn place(name: &str) -> String {
+    format!("heard {name}")
+}
+
+fn remembered(error: journal::Error) -> Error {
+    Error::environment(error.code(), error.to_string())
+}
+
+/// Remembers what happened now; when all has happened that must, the ends that it was, by part.
+async fn together(
+    memory: &Memory,
+    name: &str,
+    parts: &Parts,
+    ended: &Execution,
+    now: Timestamp,
+) -> journal::Result<Option<BTreeMap<String, Seen>>> {
+    let place = place(name);
+    let seen = |value: Json| serde_json::from_value::<Seen>(value).ok();
+    for part in &parts.held {
+        // Heard again after a crash of the host, it counts once.
+        let known = memory.get(&place, part).await?.and_then(seen);
+        if known.is_some_and(|known| known.used && known.execution == ended.id) {
+            continue;
+        }
+        let outputs = ended.outputs.as_deref().cloned().unwrap_or_default();
+        let new = Seen { at: now, execution: Arc::clone(&ended.id), outputs, used: false };
+        memory.put(&place, part, &json!(new), None).await?;
+    }
+    let mut all: BTreeMap<String, Seen> =
+        memory.all(&place).await?.into_iter().filter_map(|(part, value)| Some((part, seen(value)?))).collect();
+    all.retain(|part, seen| !seen.used && parts.all.contains(part) && parts.window.contains(seen.at, now));
+    Ok((all.len() == parts.all.len()).then_some(all))
+}
+
+/// What an end is to a trigger; `None` when its conditions do not hold.
+fn hear(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution, now: Timestamp) -> Result<Option<Heard>, Error> {
     let shared = engine.shared();
     let states = trigger.node.get("states").and_then(Node::as_seq);
     if states.is_some_and(|states| !states.iter().any(|name| is_state(name, ended.state.current()))) {
         return Ok(None);
     }
-    let now = Timestamp::now();
     let services = Services::new(shared, &listening.namespace);
     let of_execution = context::of_execution(ended, &shared.context);
     // Conditions of this kind see the flow's outputs.
     let answered = Json::Object(ended.outputs.as_deref().cloned().unwrap_or_default());
-    let mut variables = variables(ended);
+    let variables = variables(ended);
     let seen = Json::Object(variables.clone());
     let scope = Overlay::on(&of_execution).with("trigger", &seen).with("flowOutputs", &answered).with_host(&services);
     let conditions = Conditions { expr: &shared.expr, scope: &scope, execution: Some(ended), now };
@@ -104,31 +203,28 @@ fn fires(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution
     {
         return Ok(None);
     }
-    if let Some((parts, window, reset)) = parts(trigger) {
-        let held: Vec<&Part<'_>> = parts.iter().filter(|part| part.holds(&conditions, ended).unwrap_or(false)).collect();
-        if held.is_empty() {
-            return Ok(None);
-        }
-        let key = format!("{}.{}/{}", listening.namespace, listening.id, trigger.id);
-        let mut all = shared.listeners.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = all.entry(key).or_default();
-        for part in held {
-            let outputs = ended.outputs.as_deref().cloned().unwrap_or_default();
-            seen.insert(part.name.clone(), Seen { at: now, outputs });
-        }
-        seen.retain(|_, seen| window.contains(seen.at, now));
-        if !parts.iter().all(|part| seen.contains_key(&part.name)) {
-            return Ok(None);
-        }
-        let mut merged = JsonMap::new();
-        for seen in seen.values() {
-            merged.extend(seen.outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
-        variables.insert("outputs".into(), Json::Object(merged));
-        if reset {
-            seen.clear();
-        }
+    let Some((parts, window, reset)) = parts(trigger) else { return Ok(Some(Heard { variables, parts: None })) };
+    let held: Vec<String> =
+        parts.iter().filter(|part| part.holds(&conditions, ended).unwrap_or(false)).map(|part| part.name.clone()).collect();
+    if held.is_empty() {
+        return Ok(None);
     }
+    let all = parts.into_iter().map(|part| part.name).collect();
+    Ok(Some(Heard { variables, parts: Some(Parts { all, held, window, reset }) }))
+}
+
+/// The execution to begin.
+fn submission(
+    engine: &Engine,
+    listening: &Flow,
+    trigger: &Trigger,
+    ended: &Execution,
+    variables: Map<String, Json>,
+    cause: &str,
+) -> Result<Submission, Error> {
+    let shared = engine.shared();
+    let services = Services::new(shared, &listening.namespace);
+    let of_execution = context::of_execution(ended, &shared.context);
     let context = Json::Object(variables.clone());
     let scope = Overlay::on(&of_execution).with("trigger", &context).with_host(&services);
     let inputs = match &trigger.inputs {
@@ -137,10 +233,10 @@ fn fires(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution
     };
     let mut labels: Vec<Label> = trigger.labels.clone();
     labels.extend(ended.labels.iter().filter(|label| &*label.key == crate::engine::CORRELATION).cloned());
-    Ok(Some(Submission {
+    Ok(Submission {
         inputs: inputs.as_object().cloned().unwrap_or_default(),
         labels,
-        id: Some(crate::core::derived_id(&format!("{}/{}.{}/{}", ended.id, listening.namespace, listening.id, trigger.id), 0)),
+        id: Some(crate::core::derived_id(cause, 0)),
         trigger: Some(ExecutionTrigger {
             id: trigger.id.clone(),
             type_name: trigger.type_name.clone(),
@@ -149,7 +245,7 @@ fn fires(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution
         }),
         depth: ended.metadata.depth + 1,
         ..Submission::default()
-    }))
+    })
 }
 
 /// What expressions of the trigger see as `trigger`.

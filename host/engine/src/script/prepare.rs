@@ -157,6 +157,27 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     })
 }
 
+impl Prepared {
+    /// What makes its result: the same for attempts that differ only in their ids and directories.
+    pub fn fingerprint(&self) -> String {
+        let environment: BTreeMap<_, _> = self.request.command.env.iter().filter(|(name, _)| !PLACES.contains(&name.as_str())).collect();
+        let inputs = format!("{:?}", self.inputs);
+        let all = json!([
+            self.properties,
+            environment,
+            self.runner_type,
+            self.request.properties,
+            self.request.command.image,
+            self.request.files.outputs,
+            inputs
+        ]);
+        all.to_string().replace(&self.plan.paths.working_dir, "WORKING_DIR")
+    }
+}
+
+/// Variables that differ with each attempt.
+const PLACES: &[&str] = &["WORKING_DIR", "OUTPUT_DIR", "BUCKET_PATH"];
+
 /// Whether a task lets the user choose where it runs. One that does not works on the host itself.
 fn goes_elsewhere(component: &Component) -> bool {
     component.planned || component.schema.pointer("/properties/taskRunner").is_some()

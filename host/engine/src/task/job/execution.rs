@@ -11,8 +11,7 @@ use switchyard_store::{
 
 use super::{Given, JobTask, given::failed, log, outputs, task};
 use crate::{
-    core::Event,
-    engine::Refused,
+    engine::Engine,
     task::{plain, property},
 };
 
@@ -109,20 +108,13 @@ async fn purge(given: &Given) -> Result<JsonMap, Error> {
 
 async fn kill(given: &Given) -> Result<JsonMap, Error> {
     let id = given.need("executionId")?;
-    if given.site.shared.tell(&id, Event::Kill) {
-        return Ok(JsonMap::new());
-    }
-    Err(Error::user("execution::not_running", format!("no execution `{id}` runs on this host")).at("/executionId"))
+    Engine::of(&given.site.shared).kill(&id).await.map_err(|error| error.at("/executionId"))?;
+    Ok(JsonMap::new())
 }
 
 async fn resume(given: &Given) -> Result<JsonMap, Error> {
     let id = given.text("executionId").filter(|id| !id.is_empty()).unwrap_or_else(|| given.site.task.execution_id.clone());
-    let Some(handle) = given.site.shared.running(&id) else {
-        return Err(Error::user("execution::not_running", format!("no execution `{id}` runs on this host")).at("/executionId"));
-    };
-    match handle.resume(None, given.map("inputs")?).await {
-        Ok(()) => Ok(JsonMap::new()),
-        Err(Refused::Error(error)) => Err(error),
-        Err(Refused::Inputs(violations)) => Err(Error::user("execution::resume_inputs", violations.to_string()).at("/inputs")),
-    }
+    let at = |error: Error| if error.code == "execution::resume_inputs" { error.at("/inputs") } else { error.at("/executionId") };
+    Engine::of(&given.site.shared).resume(&id, given.map("inputs")?).await.map_err(at)?;
+    Ok(JsonMap::new())
 }

@@ -110,6 +110,11 @@ impl Job {
         Ok(Self { task, given: Given { properties: rendered, variables, site }, timeout })
     }
 
+    /// What makes its result.
+    pub fn fingerprint(&self) -> String {
+        serde_json::to_string(&self.given.properties).unwrap_or_default()
+    }
+
     /// With another log.
     #[must_use]
     pub fn with_log(mut self, log: TaskLog) -> Self {
