@@ -91,6 +91,14 @@ pub fn configuration(globals: &Globals, sources: &mut Sources) -> Result<Config,
     Ok(config)
 }
 
+/// The journal that several hosts share, when there is one.
+pub fn shared_journal(globals: &Globals) -> Result<Option<switchyard_engine::config::Shared>, Failure> {
+    match &globals.journal {
+        Some(url) => Ok(Some(switchyard_engine::config::Shared::at(url))),
+        None => Ok(configuration(globals, &mut Sources::new())?.journal),
+    }
+}
+
 fn written(globals: &Globals, sources: &mut Sources) -> Result<Config, Failure> {
     let file = match &globals.config {
         Some(file) => file.clone(),

@@ -135,6 +135,10 @@ impl Engine {
         let keeping = journal::Options { patience: options.patience, ..journal::Options::default() };
         let journal = match &options.config.journal {
             Some(shared) => shared.connect(keeping)?,
+            // One that is there may be damaged; a new one is made beside other work.
+            None if options.journal && data.join("journal.db").exists() => {
+                Journal::open(&data, keeping).map_err(|error| Error::environment(error.code(), error.to_string()))?
+            }
             None if options.journal => Journal::start(&data, keeping),
             None => Journal::off(),
         };
@@ -215,7 +219,7 @@ impl Engine {
             if actor.run().await {
                 // Before its end is in the journal: a host that is gone by then makes the next one do it.
                 engine.follow(&flow, &own, actor.execution(), actor.successor()).await;
-                document = Some(Arc::new(actor.finish().await));
+                document = actor.finish().await.map(Arc::new);
             }
             engine.running().remove(&id);
             // Nobody may be waiting.
@@ -321,7 +325,7 @@ impl Engine {
     /// Makes everything durable that was announced.
     pub async fn stop(&self) {
         if let Err(error) = self.0.journal.flush().await {
-            tracing::error!(%error, "the journal lost its last writes");
+            tracing::error!(code = error.code(), %error, "the journal lost its last writes");
         }
     }
 

@@ -125,6 +125,10 @@ async fn execute(
     if json {
         print_json(&*execution)?;
     }
+    if let Some(cause) = engine.journal().stalled().borrow().as_ref() {
+        let message = format!("the execution {} ran, but is not kept: {cause}", execution.id);
+        return Err(Failure::new(Exit::Failed, cause.cause().code(), message));
+    }
     Ok(match execution.state.current() {
         State::Success | State::Warning => Exit::Success,
         _ if interrupted => Exit::Interrupted,
@@ -271,7 +275,8 @@ pub(super) fn refusal(refused: Refused, host: &Host) -> Failure {
 }
 
 pub(super) fn failed(error: &switchyard_plugin_api::Error) -> Failure {
-    let mut failure = Failure::usage(error.code.clone(), error.message.clone());
+    let exit = if error.code.starts_with("journal::") { Exit::Failed } else { Exit::Invalid };
+    let mut failure = Failure::new(exit, error.code.clone(), error.message.clone());
     failure.help.clone_from(&error.help);
     failure
 }

@@ -1,17 +1,25 @@
 //! `switchyard serve` on the data directory of a home.
 
-use std::thread;
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value as Json;
 
 use super::{Home, Ran, Running};
 
+/// How long anything may take before a test calls it lost.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A server of one data directory.
 pub struct Server<'a> {
     pub home: &'a Home,
     pub running: Option<Running>,
+    data: PathBuf,
+    arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
-    arguments: Vec<&'static str>,
 }
 
 impl<'a> Server<'a> {
@@ -27,7 +35,17 @@ impl<'a> Server<'a> {
     /// With other arguments.
     pub fn start_as(home: &'a Home, arguments: &[&'static str], environment: &[(&'static str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let mut server = Self { home, running: None, environment, arguments: arguments.to_vec() };
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        let data = home.folder.path().join("data");
+        let mut server = Self { home, running: None, data, arguments, environment };
+        server.again();
+        server
+    }
+
+    /// With another data directory below the home, and more arguments for `serve`.
+    pub fn start_at(home: &'a Home, data: &str, arguments: &[&str]) -> Self {
+        let arguments = ["serve"].iter().chain(arguments).map(ToString::to_string).collect();
+        let mut server = Self { home, running: None, data: home.folder.path().join(data), arguments, environment: Vec::new() };
         server.again();
         server
     }
@@ -37,8 +55,9 @@ impl<'a> Server<'a> {
     }
 
     pub fn again(&mut self) {
-        let mut command = self.home.command(&self.arguments);
-        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data")).envs(self.environment.iter().cloned());
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut command = self.home.command(&arguments);
+        command.env("SWITCHYARD_DATA_DIR", &self.data).envs(self.environment.iter().cloned());
         let mut running = Running::start(command);
         running.until("serving");
         self.running = Some(running);
@@ -50,9 +69,29 @@ impl<'a> Server<'a> {
         running.end();
     }
 
+    /// Ends the server as its user would.
+    pub fn stop(&mut self) {
+        let running = self.running.take().unwrap();
+        running.signal("TERM");
+        assert_eq!(running.end().0, 0);
+    }
+
+    /// Waits until an execution is in this state.
+    pub fn until(&self, id: &str, state: &str) {
+        let begun = Instant::now();
+        loop {
+            let document = self.show(id);
+            if document["state"]["current"] == state {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not become {state}: {document:#}\n{}", self.ask(&["logs", id]).stdout());
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
     pub fn ask(&self, arguments: &[&str]) -> Ran {
         let mut command = self.home.command(arguments);
-        command.env("SWITCHYARD_DATA_DIR", self.home.folder.path().join("data"));
+        command.env("SWITCHYARD_DATA_DIR", &self.data);
         Ran(command.output().unwrap())
     }
 

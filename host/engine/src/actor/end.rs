@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use switchyard_model::{Execution, Level, TaskKind};
 
-use super::Actor;
+use super::{Actor, Message};
 use crate::{
     attempt::directory_id,
     context::RunScope,
@@ -14,17 +14,32 @@ use crate::{
 };
 
 impl Actor {
-    /// The end, in the journal.
-    pub async fn finish(mut self) -> Execution {
+    /// The end, in the journal. `None`: the host goes before it could be written, and the next one comes to the same end.
+    pub async fn finish(mut self) -> Option<Execution> {
         self.summarize(true);
-        let ticket = self.shared.journal.commit(std::mem::take(&mut self.writes));
-        if let Err(error) = ticket.await {
-            tracing::error!(execution = %self.instance.execution().id, %error, "the journal could not keep the end of an execution");
+        let mut ticket = self.shared.journal.commit(std::mem::take(&mut self.writes));
+        let written = loop {
+            tokio::select! {
+                biased;
+                written = &mut ticket => break written,
+                message = self.inbox.recv() => match message {
+                    Some(Message::Document { answer }) => {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(self.instance.execution().clone());
+                    }
+                    Some(Message::Detach | Message::Fence) if self.shared.journal.stalled().borrow().is_some() => return None,
+                    Some(_) => {}
+                    None => break ticket.await,
+                },
+            }
+        };
+        if let Err(error) = written {
+            tracing::error!(execution = %self.instance.execution().id, code = error.code(), %error, "the journal could not keep the end of an execution");
         } else if self.shared.durable {
             self.remove_directories();
         }
         self.logs.end();
-        self.instance.execution().clone()
+        Some(self.instance.execution().clone())
     }
 
     /// The execution that tries again: the same inputs, labels and trigger.

@@ -77,8 +77,18 @@ impl CallRun {
             );
         }
         let wanted = Wanted { namespace: &call.namespace, flow_id: &call.flow_id, revision: call.revision };
-        let found = self.shared.flows.find(wanted).await?;
         let mut submission = call.submission;
+        let found = match self.shared.flows.find(wanted).await {
+            Ok(found) => found,
+            // It was begun when its flow was still known here.
+            Err(error) => {
+                let begun = match &submission.id {
+                    Some(id) => Engine::of(&self.shared).known(id).await,
+                    None => None,
+                };
+                return begun.ok_or(error);
+            }
+        };
         submission.revision = Some(found.revision);
         Engine::of(&self.shared).submit(found.flow, submission).await.map_err(|refused| refusal(&name, refused))
     }

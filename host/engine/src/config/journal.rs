@@ -31,7 +31,8 @@ impl Shared {
         Self { url: url.into(), lease: None }
     }
 
-    pub(crate) fn connect(&self, options: Options) -> Result<Journal, Error> {
+    /// Connects, and waits until the journal can be used.
+    pub fn connect(&self, options: Options) -> Result<Journal, Error> {
         let usual = Sharing::default();
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let sharing = Sharing { host: format!("{name}, {}", usual.host), lease: self.lease.unwrap_or(usual.lease) };

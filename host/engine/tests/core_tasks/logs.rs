@@ -61,5 +61,5 @@ async fn a_pause_is_resumed_by_a_task_4_4() {
     assert_eq!(ran.said("after"), ["INFO went on"]);
     let unknown =
         Host::default().run("  - {id: x, type: io.kestra.plugin.core.execution.Resume, executionId: nobody}\n").await.expect("FAILED");
-    assert!(unknown.said("x")[0].contains("execution::not_running"), "{:#?}", unknown.log);
+    assert!(unknown.said("x")[0].contains("execution::unknown"), "{:#?}", unknown.log);
 }

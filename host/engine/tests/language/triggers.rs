@@ -50,3 +50,20 @@ async fn two_flows_that_listen_to_each_other_are_stopped() {
     assert_eq!(world.seen.log().len(), 101);
     let _ = flow("");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_was_turned_off_does_not_fire_until_it_is_turned_on() {
+    let listening = "id: hears\nnamespace: a.b\ntasks: [{id: say, type: io.kestra.plugin.core.log.Log, message: x}]\ntriggers: [{id: on, type: io.kestra.plugin.core.trigger.Flow, dependsOn: [{flowId: ok}]}]";
+    let ok = upstream("ok", &format!("{{id: r, {RETURN}, format: x}}"));
+    let toggle = |enabled: bool| {
+        format!(
+            "id: toggle\nnamespace: a.b\ntasks: [{{id: t, type: io.kestra.plugin.core.trigger.Toggle, flowId: hears, trigger: on, enabled: {enabled}}}]"
+        )
+    };
+    let world = World::new(&[listening]);
+    for (enabled, fired) in [(true, 1), (false, 1), (true, 2)] {
+        assert_eq!(world.run(&toggle(enabled)).await.state(), "SUCCESS");
+        world.run(&ok).await;
+        assert_eq!(world.seen.log().iter().filter(|line| line.starts_with("say ")).count(), fired, "{enabled}");
+    }
+}

@@ -30,10 +30,21 @@ impl Client {
 
     /// One question, one answer.
     pub fn ask(&self, request: &Request) -> io::Result<Answer> {
+        self.ask_noted(request, |_| {})
+    }
+
+    /// With what the server wants people to know.
+    pub fn ask_noted(&self, request: &Request, mut note: impl FnMut(&str)) -> io::Result<Answer> {
         let mut first = None;
-        self.listen(request, |answer| {
-            first = Some(answer);
-            false
+        self.listen(request, |answer| match answer {
+            Answer::Note { text } => {
+                note(&text);
+                true
+            }
+            answer => {
+                first = Some(answer);
+                false
+            }
         })?;
         first.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the server ended before it answered"))
     }

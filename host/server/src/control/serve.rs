@@ -108,7 +108,16 @@ impl Control {
                 Ok(()) => Ok(Answer::Done),
                 Err(error) => Err(error),
             },
-            Ok(request) => self.answer(request).await,
+            Ok(request) => {
+                let quiet = matches!(request, Request::Status | Request::Plugins | Request::Reload);
+                let answer = self.answer(request).await;
+                let cause = self.0.engine.journal().stalled().borrow().clone();
+                if let Some(cause) = cause.filter(|_| !quiet && answer.is_ok()) {
+                    let text = format!("{}; what is shown is what the journal had kept by then [{}]", cause, cause.code());
+                    say(&mut outgoing, &Answer::Note { text }).await?;
+                }
+                answer
+            }
             Err(error) => Err(Error::user("control::request", format!("this server does not understand the request: {error}"))
                 .with_help("use the same version of the command and of the server")),
         };
@@ -132,12 +141,15 @@ impl Control {
                 let loaded = load::bytes_of(name, flow.as_bytes(), engine.registry(), engine.config(), &mut sources);
                 let loaded = loaded.map_err(|violations| invalid(&violations))?;
                 let program = loaded.program.ok_or_else(|| invalid(&loaded.violations))?;
-                let handle = engine.submit(program, Submission { inputs, files, labels, ..Submission::default() }).await;
-                let handle = handle.map_err(|refused| match refused {
-                    Refused::Inputs(violations) => invalid(&violations),
-                    Refused::Error(error) => error,
-                })?;
-                self.show(handle.id()).await
+                let submission = Submission { inputs, files, labels, ..Submission::default() };
+                let engine = engine.clone();
+                let submitted = async move {
+                    engine.submit(program, submission).await.map_err(|refused| match refused {
+                        Refused::Inputs(violations) => invalid(&violations),
+                        Refused::Error(error) => error,
+                    })
+                };
+                self.show(self.written(submitted).await?.id()).await
             }
             Request::Wait { id } => match engine.find(&id) {
                 Some(handle) => Ok(ended(&handle).await),
@@ -151,12 +163,12 @@ impl Control {
             Request::Show { id } => self.show(&id).await,
             Request::Kill { id } => engine.kill(&id).await.map(|_| Answer::Done),
             Request::Restart { id } => {
-                let handle = engine.restart(&id).await?;
-                self.show(handle.id()).await
+                let engine = engine.clone();
+                self.show(self.written(async move { engine.restart(&id).await }).await?.id()).await
             }
             Request::Replay { id, task_run } => {
-                let handle = engine.replay(&id, task_run.as_deref()).await?;
-                self.show(handle.id()).await
+                let engine = engine.clone();
+                self.show(self.written(async move { engine.replay(&id, task_run.as_deref()).await }).await?.id()).await
             }
             Request::Resume { id, inputs } => engine.resume(&id, inputs).await.map(|_| Answer::Done),
             Request::Reload => {
@@ -172,6 +184,28 @@ impl Control {
             }
             Request::Plugins => Ok(Answer::Plugins(self.plugins())),
             Request::Follow { .. } => Ok(Answer::Done),
+        }
+    }
+
+    /// Something that has to be written before it is answered. While nothing can be written it is not begun; when that happens in the
+    /// middle, it goes on by itself once it can, and whoever asked need not wait.
+    async fn written<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+        let mut stalled = self.0.engine.journal().stalled();
+        if let Some(cause) = stalled.borrow().clone() {
+            return Err(Error::environment(cause.code(), cause.to_string()).with_help("nothing was begun; try again when this is mended"));
+        }
+        let work = tokio::spawn(work);
+        let cause = async {
+            match stalled.wait_for(Option::is_some).await.map(|cause| cause.clone()) {
+                Ok(Some(cause)) => cause,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done.unwrap_or_else(|_| Err(Error::cancelled())),
+            cause = cause => Err(Error::environment(cause.code(), cause.to_string())
+                .with_help("it begins by itself when this is mended; `switchyard executions list` shows it then")),
         }
     }
 

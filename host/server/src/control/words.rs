@@ -85,6 +85,10 @@ pub enum Answer {
         rows: Vec<Row>,
     },
     Line(LogLine),
+    /// Comes before the answer, for people.
+    Note {
+        text: String,
+    },
     Plugins(Plugins),
     UnderWay {
         executions: Vec<Going>,

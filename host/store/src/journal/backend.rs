@@ -40,7 +40,7 @@ pub trait Backend: Send + Sync + 'static {
     fn lease(&self) -> Option<Duration> {
         None
     }
-    /// Why the writer waits for its surroundings (a full disk), while it does.
+    /// Why nothing becomes durable: for now, because of a full disk, or any more.
     fn stalled(&self) -> watch::Receiver<Option<Error>> {
         watch::channel(None).1
     }

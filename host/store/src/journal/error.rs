@@ -61,6 +61,14 @@ impl Error {
         }
     }
 
+    /// What is at the bottom of it.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Stopped { cause } => cause.cause(),
+            error => error,
+        }
+    }
+
     /// May succeed when tried again, because only the surroundings are at fault.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::Full { .. } | Self::Locked { .. } | Self::Server { temporary: true, .. })

@@ -99,7 +99,7 @@ impl Journal {
         self.backend.is_none()
     }
 
-    /// Why writes wait for the surroundings (a full disk), while they do. Reads answer meanwhile what is durable.
+    /// Why nothing becomes durable: for now, because of a full disk, or any more. Reads answer meanwhile what is.
     pub fn stalled(&self) -> watch::Receiver<Option<Error>> {
         match &self.backend {
             Some(backend) => backend.stalled(),

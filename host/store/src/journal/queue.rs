@@ -30,7 +30,7 @@ pub(super) struct Queue {
     filled: Condvar,
     drained: Condvar,
     capacity: usize,
-    /// Why the writer waits, while it does.
+    /// Why nothing becomes durable, for now or any more.
     stalled: watch::Sender<Option<Error>>,
 }
 
@@ -99,6 +99,9 @@ impl Queue {
 
     /// The writer waits for the surroundings, or does not any more.
     pub(super) fn stall(&self, cause: Option<&Error>) {
+        if self.state().stopped.is_some() {
+            return;
+        }
         self.stalled.send_if_modified(|stalled| {
             let changed = stalled.is_some() != cause.is_some();
             if changed {
@@ -109,7 +112,7 @@ impl Queue {
         self.drained.notify_all();
     }
 
-    /// Why the writer waits, while it does.
+    /// Why nothing becomes durable, for now or any more.
     pub(super) fn stalled(&self) -> watch::Receiver<Option<Error>> {
         self.stalled.subscribe()
     }
@@ -153,7 +156,8 @@ impl Queue {
             state.writes = 0;
             std::mem::take(&mut state.line)
         };
-        self.stall(None);
+        self.stalled.send_replace(Some(Error::Stopped { cause: Box::new(cause.clone()) }));
+        self.drained.notify_all();
         for submission in line {
             submission.settle(Err(Error::Stopped { cause: Box::new(cause.clone()) }));
         }

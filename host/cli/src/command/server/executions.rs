@@ -7,12 +7,13 @@ use serde_json::{Map, Value as Json, json};
 use switchyard_server::control::{Answer, Client, Request, Row};
 use switchyard_store::journal::{self, ExecutionFilter, Journal};
 
-use super::{ask, broken, client, directory};
+use super::{alone, ask, broken, directory};
 use crate::{
     arguments::{Executions, Format, Globals},
     command::{print, print_json, run::pair},
     exit::Exit,
     failure::Failure,
+    host,
     screen::Table,
 };
 
@@ -21,42 +22,57 @@ pub fn run(globals: &Globals, command: &Executions) -> Result<Exit, Failure> {
         Executions::List { namespace, flow, states, limit, output, data } => {
             let states = states.iter().map(|state| state.to_uppercase()).collect();
             let request = Request::List { namespace: namespace.clone(), flow_id: flow.clone(), states, limit: *limit };
-            list(&directory(globals, data)?, &request, *output)
+            list(globals, &directory(globals, data)?, &request, *output)
         }
-        Executions::Show { id, output, data } => show(&directory(globals, data)?, id, *output),
-        Executions::Kill { id, data } => done(&directory(globals, data)?, &Request::Kill { id: id.clone() }),
-        Executions::Restart { id, data } => began(&directory(globals, data)?, &Request::Restart { id: id.clone() }),
+        Executions::Show { id, output, data } => show(globals, &directory(globals, data)?, id, *output),
+        Executions::Kill { id, data } => done(globals, &directory(globals, data)?, Request::Kill { id: id.clone() }),
+        Executions::Restart { id, data } => began(globals, &directory(globals, data)?, Request::Restart { id: id.clone() }),
         Executions::Replay { id, from, data } => {
-            began(&directory(globals, data)?, &Request::Replay { id: id.clone(), task_run: from.clone() })
+            began(globals, &directory(globals, data)?, Request::Replay { id: id.clone(), task_run: from.clone() })
         }
         Executions::Resume { id, inputs, data } => {
             let pairs = inputs.iter().map(|written| pair(written, "-i", "NAME=VALUE").map(|(name, value)| (name, Json::String(value))));
             let inputs = pairs.collect::<Result<Map<_, _>, _>>()?;
-            done(&directory(globals, data)?, &Request::Resume { id: id.clone(), inputs })
+            done(globals, &directory(globals, data)?, Request::Resume { id: id.clone(), inputs })
         }
     }
 }
 
 /// Prints the id of what goes on.
-fn began(data_dir: &Path, request: &Request) -> Result<Exit, Failure> {
-    match ask(&client(data_dir)?, request)? {
+fn began(globals: &Globals, data_dir: &Path, request: Request) -> Result<Exit, Failure> {
+    match act(globals, data_dir, request)? {
         Answer::Execution { document } => print(format!("{}\n", document["id"].as_str().unwrap_or_default()).as_bytes())?,
         _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
     }
     Ok(Exit::Success)
 }
 
-fn done(data_dir: &Path, request: &Request) -> Result<Exit, Failure> {
-    ask(&client(data_dir)?, request).map(|_| Exit::Success)
+fn done(globals: &Globals, data_dir: &Path, request: Request) -> Result<Exit, Failure> {
+    act(globals, data_dir, request).map(|_| Exit::Success)
 }
 
-fn list(data_dir: &Path, request: &Request, output: Format) -> Result<Exit, Failure> {
+/// By the server, or in its absence.
+fn act(globals: &Globals, data_dir: &Path, request: Request) -> Result<Answer, Failure> {
+    if let Some(client) = Client::find(data_dir) {
+        return ask(&client, &request);
+    }
+    if host::shared_journal(globals)?.is_none() && !data_dir.join("journal.db").exists() {
+        return Err(no_journal(data_dir));
+    }
+    let answer = alone::run(globals, data_dir, request)?;
+    if let Answer::Execution { document } = &answer {
+        eprintln!("{}", alone::hint(data_dir, &document["id"]));
+    }
+    Ok(answer)
+}
+
+fn list(globals: &Globals, data_dir: &Path, request: &Request, output: Format) -> Result<Exit, Failure> {
     let rows = match Client::find(data_dir) {
         Some(client) => match ask(&client, request)? {
             Answer::Executions { rows } => rows,
             _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
         },
-        None => stored(data_dir, request)?,
+        None => stored(globals, data_dir, request)?,
     };
     if output == Format::Json {
         print_json(&rows)?;
@@ -71,13 +87,13 @@ fn list(data_dir: &Path, request: &Request, output: Format) -> Result<Exit, Fail
     Ok(Exit::Success)
 }
 
-fn show(data_dir: &Path, id: &str, output: Format) -> Result<Exit, Failure> {
+fn show(globals: &Globals, data_dir: &Path, id: &str, output: Format) -> Result<Exit, Failure> {
     let document = match Client::find(data_dir) {
         Some(client) => match ask(&client, &Request::Show { id: id.to_owned() })? {
             Answer::Execution { document } => document,
             _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
         },
-        None => stored_document(data_dir, id)?,
+        None => stored_document(globals, data_dir, id)?,
     };
     if output == Format::Json {
         print_json(&document)?;
@@ -98,12 +114,24 @@ fn show(data_dir: &Path, id: &str, output: Format) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// The journal that the hosts share, or else the directory's own.
+fn journal_of(globals: &Globals, data_dir: &Path) -> Result<Journal, Failure> {
+    match host::shared_journal(globals)? {
+        Some(shared) => shared.connect(journal::Options::default()).map_err(Failure::from),
+        None => opened(data_dir),
+    }
+}
+
 pub fn opened(data_dir: &Path) -> Result<Journal, Failure> {
     if !data_dir.join("journal.db").exists() {
-        return Err(Failure::usage("control::no_journal", format!("there is no journal in {}", data_dir.display()))
-            .with_help("name the data directory with --data-dir or SWITCHYARD_DATA_DIR"));
+        return Err(no_journal(data_dir));
     }
     Journal::open(data_dir, journal::Options::default()).map_err(|error| failed(&error))
+}
+
+fn no_journal(data_dir: &Path) -> Failure {
+    Failure::usage("control::no_journal", format!("there is no journal in {}", data_dir.display()))
+        .with_help("start a server with `switchyard serve`, or name the data directory with --data-dir or SWITCHYARD_DATA_DIR")
 }
 
 fn failed(error: &journal::Error) -> Failure {
@@ -111,15 +139,15 @@ fn failed(error: &journal::Error) -> Failure {
 }
 
 /// What is in the data directory; needs no server.
-fn stored(data_dir: &Path, request: &Request) -> Result<Vec<Row>, Failure> {
+fn stored(globals: &Globals, data_dir: &Path, request: &Request) -> Result<Vec<Row>, Failure> {
     let Request::List { namespace, flow_id, states, limit } = request.clone() else { return Ok(Vec::new()) };
     let filter = ExecutionFilter { namespace, flow_id, states, limit, ..ExecutionFilter::default() };
-    let rows = waiting(opened(data_dir)?.list(filter)).map_err(|error| failed(&error))?;
+    let rows = waiting(journal_of(globals, data_dir)?.list(filter)).map_err(|error| failed(&error))?;
     Ok(rows.into_iter().map(Row::from).collect())
 }
 
-fn stored_document(data_dir: &Path, id: &str) -> Result<Json, Failure> {
-    let found = waiting(opened(data_dir)?.execution(id)).map_err(|error| failed(&error))?;
+pub fn stored_document(globals: &Globals, data_dir: &Path, id: &str) -> Result<Json, Failure> {
+    let found = waiting(journal_of(globals, data_dir)?.execution(id)).map_err(|error| failed(&error))?;
     let found = found.ok_or_else(|| {
         Failure::usage("execution::unknown", format!("there is no execution `{id}`"))
             .with_help("`switchyard executions list` shows what there is")

@@ -1,5 +1,6 @@
 //! The server, and what is said to it.
 
+mod alone;
 mod executions;
 mod logs;
 mod restart;
@@ -43,14 +44,17 @@ fn client(data_dir: &std::path::Path) -> Result<Client, Failure> {
 
 /// An answer that is no refusal.
 pub fn ask(client: &Client, request: &Request) -> Result<Answer, Failure> {
-    match client.ask(request).map_err(|error| broken(&error))? {
+    let note = |text: &str| tracing::warn!("{text}");
+    match client.ask_noted(request, note).map_err(|error| broken(&error))? {
         Answer::Refused { code, message, help } => Err(refused(code, message, help)),
         answer => Ok(answer),
     }
 }
 
 fn refused(code: String, message: String, help: Option<String>) -> Failure {
-    Failure { help, ..Failure::usage(code, message) }
+    // What is wrong with the server's surroundings is nobody's request.
+    let exit = if code.starts_with("journal::") { Exit::Failed } else { Exit::Invalid };
+    Failure { help, ..Failure::new(exit, code, message) }
 }
 
 pub fn broken(error: &std::io::Error) -> Failure {

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -43,12 +43,10 @@ enum Next {
 }
 
 pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
-    let program =
-        env::current_exe().map_err(|error| Failure::new(Exit::Failed, "cli::program", format!("where is this program? {error}")))?;
     let data_dir = directory(globals, &command.data)?;
     let lock = Lock::exclusive(&data_dir)?;
     let data_dir = data_dir.canonicalize().unwrap_or(data_dir);
-    let keeper = Keeper::new(data_dir.join("keeper"), vec![program.clone().into_os_string(), "__keeper".into()]);
+    let (program, keeper) = keeper(&data_dir)?;
     let mut host = Host::open_kept(globals, Some(keeper.clone()), |options| options.serves = true)?;
     let flows = flow_files::load(&command.flows, &mut host, globals)?;
     Baseline::of(globals, &host, &command.flows).write(&data_dir);
@@ -72,20 +70,34 @@ pub fn run(globals: &Globals, command: &Serve) -> Result<Exit, Failure> {
     }
 }
 
-async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, data_dir: &Path, generation: u32) -> Result<Next, Failure> {
-    let mut signals = Signals::watch()?;
-    let options = Options {
+/// How an engine runs what others go on with.
+pub fn options(host: &Host, keeper: Keeper, data_dir: &Path) -> Result<Options, Failure> {
+    Ok(Options {
         data_dir: data_dir.to_owned(),
         work_dir: data_dir.join("work"),
         journal: true,
         durable: true,
         keeper: Some(keeper),
-        patience: PATIENCE,
-        slots: command.slots.map_or_else(slots, usize::from),
+        patience: Duration::from_secs(2),
+        slots: slots(),
         grace: GRACE,
         config: Arc::clone(&host.config),
         secrets: Arc::new(secrets(host.config.secrets_file.as_deref())?),
-    };
+    })
+}
+
+/// Where the processes of a data directory are kept.
+pub fn keeper(data_dir: &Path) -> Result<(PathBuf, Keeper), Failure> {
+    let program =
+        env::current_exe().map_err(|error| Failure::new(Exit::Failed, "cli::program", format!("where is this program? {error}")))?;
+    let keeper = Keeper::new(data_dir.join("keeper"), vec![program.clone().into_os_string(), "__keeper".into()]);
+    Ok((program, keeper))
+}
+
+async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, data_dir: &Path, generation: u32) -> Result<Next, Failure> {
+    let mut signals = Signals::watch()?;
+    let slots = command.slots.map_or_else(slots, usize::from);
+    let options = Options { patience: PATIENCE, slots, ..options(host, keeper, data_dir)? };
     let engine = Engine::start(options, host.registry.clone(), Arc::new(Unobserved)).map_err(|error| failed(&error))?;
     // What is taken up again may call them.
     flows.into_iter().for_each(|flow| flow.tell(&engine));
@@ -110,6 +122,10 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
     let restart = tokio::select! {
         restart = signals.next_of_server() => restart,
         wish = wishes.recv() => wish == Some(Wish::Reload),
+        () = engine.fenced() => {
+            say("this host had lost its lease, others have taken over what it ran: it joins them anew");
+            true
+        }
     };
     say(if restart { "restarting: running tasks go on" } else { "stopping: running tasks go on" });
     control.close();

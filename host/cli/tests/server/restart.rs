@@ -1,102 +1,13 @@
-//! A server that is killed, stopped and restarted while tasks run: nothing is lost, nothing runs twice. Names with `docker_` need an
-//! engine. `SWITCHYARD_KILL_ROUNDS` sets how often the server is killed.
+//! Restarted, stopped, refused.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
-use std::{fs, path::Path, thread, time::Duration};
+use std::{fs, path::Path, thread};
 
 use serde_json::Value as Json;
-use support::{Home, server::Server};
 
-fn rounds(usual: usize) -> usize {
-    std::env::var("SWITCHYARD_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
-fn lines(file: &Path) -> Vec<String> {
-    fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
-}
-
-/// A moment later. What is tested is that no moment matters.
-fn moment(round: usize) {
-    thread::park_timeout(Duration::from_millis((round as u64 * 37) % 190));
-}
-
-fn loop_of(count: usize, runner: &str, commands: &str) -> String {
-    let values: Vec<String> = (0..count).map(|value| value.to_string()).collect();
-    format!(
-        "id: loop\nnamespace: a.b\ntasks:\n  - id: each\n    type: io.kestra.plugin.core.flow.ForEach\n    values: [{}]\n    concurrencyLimit: 4\n    tasks:\n      - id: work\n        type: io.kestra.plugin.scripts.shell.Commands\n        containerImage: busybox:switchyard-test\n        taskRunner: {runner}\n        interpreter: [/bin/sh, -c]\n        commands: [{commands:?}]\n",
-        values.join(", ")
-    )
-}
-
-fn killed_again_and_again(home: &Home, flow: &str, count: usize, rounds: usize) {
-    let ran = home.folder.path().join("out/ran");
-    let mut server = Server::start(home);
-    let id = server.submit(flow);
-    for round in 0..rounds {
-        let before = lines(&ran).len();
-        let mut patience = 600;
-        while lines(&ran).len() == before && before < count {
-            moment(1);
-            patience -= 1;
-            assert!(patience > 0, "nothing happens: {:#}\n{}", server.show(&id), server.ask(&["logs", &id]).stdout());
-        }
-        moment(round);
-        server.kill();
-        server.again();
-    }
-    let ended = server.end(&id);
-    assert_eq!(ended["state"]["current"], "SUCCESS", "{ended:#}\n{}", server.ask(&["logs", &id]).stdout());
-    let mut numbers: Vec<usize> = lines(&ran).iter().map(|line| line.parse().unwrap()).collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, (0..count).collect::<Vec<_>>(), "each attempt ran once");
-    for run in ended["taskRunList"].as_array().unwrap().iter().filter(|run| run["taskId"] == "work") {
-        assert_eq!(run["attempts"].as_array().unwrap().len(), 1, "{run}");
-        assert_eq!(run["outputs"]["vars"]["n"], run["value"], "{run}");
-    }
-    let log = server.ask(&["logs", &id]).expect(0).stdout();
-    for number in 0..count {
-        for part in ["begins", "ends"] {
-            let found = log.lines().filter(|line| line.ends_with(&format!(" {part} {number}"))).count();
-            assert_eq!(found, 1, "`{part} {number}` is logged once:\n{log}");
-        }
-    }
-}
-
-const WORK: &str = "n={{ taskrun.value }}; echo $n >> OUT/ran; echo begins $n; sleep 0.3; echo '::{\\\"outputs\\\":{\\\"n\\\":\\\"'$n'\\\"}}::'; echo ends $n";
-
-fn work(out: &Path) -> String {
-    WORK.replace("OUT", &out.display().to_string()).replace("\\\"", "\"")
-}
-
-#[test]
-fn a_server_that_is_killed_again_and_again_runs_each_process_once() {
-    let home = Home::new(&["scripts"]);
-    let out = home.folder.path().join("out");
-    fs::create_dir(&out).unwrap();
-    let rounds = rounds(6);
-    let count = rounds * 5;
-    let flow = loop_of(count, "{type: io.kestra.plugin.core.runner.Process}", &work(&out));
-    killed_again_and_again(&home, &flow, count, rounds);
-}
-
-#[test]
-fn docker_a_server_that_is_killed_again_and_again_runs_each_container_once() {
-    let home = Home::new(&["scripts", "docker"]);
-    home.file(
-        "switchyard.yaml",
-        "plugins:\n  configurations:\n    - type: io.kestra.plugin.scripts.runner.docker.Docker\n      values: {volume-enabled: true}\n",
-    );
-    let out = home.folder.path().join("out");
-    fs::create_dir(&out).unwrap();
-    let rounds = rounds(4);
-    let count = rounds * 4;
-    let runner = format!("{{type: io.kestra.plugin.scripts.runner.docker.Docker, volumes: [\"{}:/out\"]}}", out.display());
-    let flow = loop_of(count, &runner, &work(Path::new("/out")));
-    killed_again_and_again(&home, &flow, count, rounds);
-}
+use crate::{
+    lines,
+    support::{self, Home, server::Server},
+};
 
 #[test]
 fn a_restart_finds_every_running_process() {
