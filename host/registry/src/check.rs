@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use switchyard_model::{Node, Path, Violation, Violations, catalog::document};
+use switchyard_plugin_api::Problem;
 
 use crate::{
     error::Error,
@@ -25,6 +26,11 @@ impl Registry {
                 let is_task = self.kind(type_name) == Some(switchyard_plugin_api::ComponentKind::Task);
                 let written = own_properties(node, is_task, &properties);
                 found.extend(properties.check(&written).iter().map(|finding| finding.violation(node, path)));
+                // What does not fit the schema is not for the component to judge.
+                if !found.has_errors() {
+                    let problems = self.problems(type_name, is_task, properties.coerce(written.clone()));
+                    found.extend(problems.iter().filter_map(|problem| violation(problem, &written, node, path)));
+                }
             }
             Err(error) => found.push(of_error(&error, &path.key("type"), type_node)),
         }
@@ -32,6 +38,27 @@ impl Registry {
             found.extend(self.check_runner(runner, &path.key(RUNNER)));
         }
         found
+    }
+
+    /// What the component itself finds wrong, which a schema cannot say. Opens its library. One that fails to answer has no say: the same
+    /// question is asked again when it runs.
+    fn problems(&self, type_name: &str, is_task: bool, properties: Value) -> Vec<Problem> {
+        let answer = if is_task {
+            self.task(type_name).map(|task| task.validate(&properties))
+        } else {
+            self.runner(type_name).map(|runner| runner.validate(&properties))
+        };
+        match answer {
+            Ok(Ok(problems)) => problems,
+            Ok(Err(error)) => {
+                tracing::debug!(type_name, %error, "the component does not judge these properties");
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::warn!(type_name, %error, "the component cannot be asked about its properties");
+                Vec::new()
+            }
+        }
     }
 
     fn check_runner(&self, runner: &Node, path: &Path<'_>) -> Violations {
@@ -80,6 +107,40 @@ fn own_properties(node: &Node, is_task: bool, properties: &Properties) -> Value 
         key != "type" && !of_every_task && !of_runner && !value.is_null()
     });
     Value::Object(map)
+}
+
+/// `None` when the problem is about an expression, which may still become anything.
+fn violation(problem: &Problem, written: &Value, node: &Node, path: &Path<'_>) -> Option<Violation> {
+    let mut at = written;
+    for part in problem.property.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        let below = match at {
+            Value::Object(map) => map.get(&part),
+            Value::Array(items) => part.parse().ok().and_then(|place: usize| items.get(place)),
+            _ => None,
+        };
+        match below {
+            Some(below) => at = below,
+            None => break,
+        }
+    }
+    let finding = Finding {
+        code: "flow::invalid_property",
+        pointer: problem.property.clone(),
+        at_key: false,
+        message: problem.message.clone(),
+        help: problem.help.clone(),
+    };
+    (problem.property.is_empty() || !has_expression(at)).then(|| finding.violation(node, path))
+}
+
+fn has_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{") || text.contains("{%"),
+        Value::Array(items) => items.iter().any(has_expression),
+        Value::Object(map) => map.values().any(has_expression),
+        _ => false,
+    }
 }
 
 fn of_error(error: &Error, path: &Path<'_>, node: &Node) -> Violation {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::stage::Stage;
+use crate::stage::{SHELL, Stage};
 
 const WRONG: &str = "\
 id: bad
@@ -71,4 +71,26 @@ fn a_directory_is_searched_for_flows() {
     assert_eq!(ran.text(), "ok flows/b.yml: tests.b is valid\nok flows/deeper/a.yaml: tests.a is valid\n");
     stage.write("flows/c.yaml", "id: [");
     assert!(stage.switchyard(&["validate", "flows"]).expect(2).text().contains("flows/c.yaml:1:"));
+}
+
+#[test]
+fn what_only_a_plugin_knows_is_told_with_its_line() {
+    let stage = Stage::with_docker();
+    let flow = |volume: &str, swappiness: &str| {
+        format!(
+            "id: f\nnamespace: tests\ninputs:\n  - {{id: place, type: STRING}}\ntasks:\n  - id: t\n    type: {SHELL}\n    containerImage: busybox\n    taskRunner:\n      type: io.kestra.plugin.scripts.runner.docker.Docker\n      volumes: [\"{volume}\"]\n      memory:\n        memorySwappiness: {swappiness}\n    commands: [echo]\n"
+        )
+    };
+    for (volume, swappiness, expected) in [
+        ("/a:/b", "7", &[][..]),
+        ("/a:/b", "700", &["flow.yaml:13:27: error[flow::invalid_property]: tasks[0].taskRunner.memory.memorySwappiness: "]),
+        ("nowhere", "7", &["flow.yaml:11:17: error[flow::invalid_property]: tasks[0].taskRunner.volumes[0]: "]),
+        ("{{ inputs.place }}", "'{{ inputs.place }}'", &[]),
+    ] {
+        stage.write("flow.yaml", flow(volume, swappiness));
+        let ran = stage.switchyard(&["validate", "flow.yaml"]);
+        assert_eq!(ran.code, if expected.is_empty() { 0 } else { 2 }, "{volume} {swappiness}: {}{}", ran.text(), ran.stderr);
+        let said = format!("{}{}", ran.text(), ran.stderr);
+        assert!(expected.iter().all(|part| said.contains(part)), "{volume} {swappiness}: {said}");
+    }
 }
