@@ -2,11 +2,13 @@
 
 use std::{
     borrow::Cow,
+    collections::HashMap,
     env,
     ffi::OsStr,
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use rustix::io::Errno;
@@ -35,8 +37,20 @@ pub(super) fn locate(name: &str) -> Cow<'_, Path> {
     if name.contains('/') {
         return Cow::Borrowed(Path::new(name));
     }
-    // An unknown name is given a path that cannot exist, so that it fails the same way.
-    Cow::Owned(find(name, env::var_os("PATH").as_deref()).unwrap_or_else(|| Path::new("/nonexistent").join(name)))
+    static FOUND: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    // As a shell does: the place is remembered as long as the program is there.
+    if let Some(file) = found.get(name).filter(|file| executable(file)) {
+        return Cow::Owned(file.clone());
+    }
+    match find(name, env::var_os("PATH").as_deref()) {
+        Some(file) => {
+            found.insert(name.to_owned(), file.clone());
+            Cow::Owned(file)
+        }
+        // A path that cannot exist, so that it fails the same way.
+        None => Cow::Owned(Path::new("/nonexistent").join(name)),
+    }
 }
 
 /// A command without a program.

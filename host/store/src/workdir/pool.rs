@@ -1,10 +1,12 @@
 //! Working directories that are used again while they are empty.
 
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::mem::MaybeUninit;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::{Result, WorkDir};
 
@@ -86,14 +88,28 @@ impl WorkDirs {
 }
 
 /// Whether it is as [`WorkDir::create`] made it: empty, ours, with the usual mode.
+///
+/// Read through a buffer on the stack: that of `read_dir` is so large that the allocator tidies up after it, for each task.
 fn untouched(directory: &WorkDir) -> io::Result<bool> {
-    let facts = std::fs::symlink_metadata(directory.path())?;
-    let ours = facts.is_dir() && facts.uid() == rustix::process::geteuid().as_raw() && facts.permissions().mode() & 0o7700 == 0o700;
-    Ok(ours && std::fs::read_dir(directory.path())?.next().is_none())
+    let opened = rustix::fs::open(directory.path(), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let facts = rustix::fs::fstat(&opened)?;
+    if facts.st_uid != rustix::process::geteuid().as_raw() || facts.st_mode & 0o7700 != 0o700 {
+        return Ok(false);
+    }
+    let mut buffer = [MaybeUninit::uninit(); 512];
+    let mut entries = RawDir::new(opened, &mut buffer);
+    while let Some(entry) = entries.next() {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use crate::workdir::{Error, FileMode};
 
