@@ -15,6 +15,7 @@ mod family;
 mod host;
 mod journal;
 mod lock;
+mod open_files;
 mod page;
 mod place;
 mod scratch;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     }
     let errors = Screen::stderr(arguments.globals.color);
     journal::start(arguments.globals.verbose);
+    open_files::allow();
     match command::run(arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -73,3 +73,17 @@ fn a_process_that_is_left_behind_is_named_and_left_alone() {
     fs::write(&fifo, "go\n").unwrap();
     assert_eq!(fs::read_to_string(&end).unwrap(), "end\n", "it is still there, and ends when told");
 }
+
+#[test]
+fn a_low_limit_of_open_files_does_not_bound_the_tasks() {
+    let stage = Stage::new();
+    stage.shell(&["ulimit -Sn"]);
+    let command = stage.command(["run", "flow.yaml", "--slots", "500"]);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -Sn 64 && exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    limited.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(command.get_current_dir().unwrap());
+    let ran = stage.finish(&mut limited).expect(0);
+    let limit: u64 = ran.log().last().unwrap().parse().unwrap();
+    assert!(limit > 64, "tasks run under a limit of {limit} open files");
+}

@@ -6,6 +6,7 @@ use std::{
     os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value as Json;
@@ -27,6 +28,8 @@ use super::{Answer, LogLine, Plugins, Request, Row, SOCKET, Status};
 
 /// Longest line that is shown.
 const CUT: usize = 64 * 1024;
+/// Between two tries to accept a client when the system refused.
+const BREATH: Duration = Duration::from_millis(200);
 
 /// Something that only the program around can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +66,16 @@ impl Control {
         let control = Self(Arc::new(Inner { engine, address, base, news: Mutex::default(), wishes }));
         let serving = control.clone();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let stream = match listener.accept().await {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of files or memory: what waits is served when something was given back. Nothing tells when.
+                        tracing::warn!(%error, "a command cannot reach this server now");
+                        tokio::time::sleep(BREATH).await;
+                        continue;
+                    }
+                };
                 let control = serving.clone();
                 tokio::spawn(async move {
                     if let Err(error) = control.serve(stream).await {
