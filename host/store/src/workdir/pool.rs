@@ -91,7 +91,8 @@ impl WorkDirs {
 ///
 /// Read through a buffer on the stack: that of `read_dir` is so large that the allocator tidies up after it, for each task.
 fn untouched(directory: &WorkDir) -> io::Result<bool> {
-    let opened = rustix::fs::open(directory.path(), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let opened =
+        rustix::fs::open(directory.path(), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let facts = rustix::fs::fstat(&opened)?;
     if facts.st_uid != rustix::process::geteuid().as_raw() || facts.st_mode & 0o7700 != 0o700 {
         return Ok(false);
