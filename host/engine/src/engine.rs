@@ -243,6 +243,7 @@ impl Engine {
                 Err(refused) => tracing::error!(execution = %ended.id, ?refused, "the execution that tries again was refused"),
             }
         }
+        crate::listen::stop_after(self, &flow.program.flow, ended).await;
         crate::listen::heard(self, ended).await;
     }
 

@@ -146,3 +146,25 @@ fn postgres_limits_and_triggers_count_on_all_servers() {
     }
     assert_eq!(both(&one).len(), 1, "the trigger is off");
 }
+
+#[test]
+fn postgres_a_server_that_lost_its_lease_stops_its_work_and_joins_anew() {
+    let (home, folder) = shared("fence");
+    let mut one = Server::start_at(&home, "one", &[]);
+    let two = Server::start_at(&home, "two", &[]);
+    let flow = format!(
+        "id: f\nnamespace: a.b\ntasks:\n  - {{id: first, type: io.kestra.plugin.core.debug.Return, format: x}}\n  - id: wait\n    type: io.kestra.plugin.core.flow.Pause\n    pauseDuration: PT6S\n  - id: work\n    {SHELL}commands: ['echo ran >> {folder}/ran']\n"
+    );
+    let id = one.submit(&flow);
+    one.until(&id, "PAUSED");
+    let running = one.running.as_mut().unwrap();
+    running.signal("STOP");
+    two.until(&id, "SUCCESS");
+    running.signal("CONT");
+    running.until("it joins them anew");
+    running.until("serving");
+    // It works for its users again.
+    one.until(&one.submit(&flow.replace("PT6S", "PT0.1S")), "SUCCESS");
+    assert_eq!(one.show(&id)["state"]["current"], "SUCCESS");
+    assert_eq!(lines(&home.folder.path().join("ran")).len(), 2, "each ran once");
+}

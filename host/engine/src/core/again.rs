@@ -19,7 +19,7 @@ pub struct Kept {
     pub again: Vec<RunIx>,
 }
 
-/// A restart: everything up to the first failure, or the kill, counts, and so does what ran beside it and passed. `None`: nothing failed.
+/// A restart: everything up to the first failure (of a task, of what decides, of the outputs) or the kill counts, and so does what ran beside it and passed. `None`: nothing failed.
 pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp, Event)]) -> Option<Kept> {
     let mut instance = Instance::new(program, execution);
     for (place, (at, event)) in events.iter().enumerate() {
@@ -28,7 +28,8 @@ pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp
         instance.apply(*at, event.clone());
         let ended = |run: RunIx| instance.task_run(run).state.current();
         let failed = match event {
-            Event::Kill => true,
+            Event::Kill | Event::Outputs { failed: true, .. } => true,
+            Event::Decided { decision, .. } => decision.is_failure(),
             Event::Ended { run, .. } => matches!(ended(*run), State::Failed | State::Killed) && in_flight.contains(run),
             _ => false,
         };

@@ -122,6 +122,16 @@ pub enum Decision {
     Closed { outputs: JsonMap, failed: bool },
 }
 
+impl Decision {
+    /// Something could not be rendered or left behind.
+    pub fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Fail | Self::Iteration { failed: true, .. } | Self::Again { failed: true, .. } | Self::Closed { failed: true, .. }
+        )
+    }
+}
+
 /// What an iteration of a Loop is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {

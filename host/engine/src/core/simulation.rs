@@ -42,9 +42,14 @@ impl Author {
         format!("[{}]", tasks.join(", "))
     }
 
+    /// A task that runs somewhere.
+    fn script(&mut self) -> String {
+        format!("{{id: {}, type: io.kestra.plugin.scripts.shell.Commands, commands: [m]}}", self.id())
+    }
+
     fn task(&mut self, depth: u64) -> String {
         let id = self.id();
-        let kind = if depth == 0 { 0 } else { self.dice.roll(12) };
+        let kind = if depth == 0 { 0 } else { self.dice.roll(14) };
         let below = depth.saturating_sub(1);
         let flow = "type: io.kestra.plugin.core.flow";
         let mut text = match kind {
@@ -61,6 +66,8 @@ impl Author {
                 format!("{{id: {id}, {flow}.Dag, tasks: [{{task: {second}, dependsOn: [{on}]}}, {{task: {first}}}]")
             }
             9 => format!("{{id: {id}, {flow}.Pause, tasks: {}", self.list(below)),
+            10 => format!("{{id: {id}, {flow}.WorkingDirectory, tasks: [{}]", self.script()),
+            11 => format!("{{id: {id}, {flow}.Subflow, namespace: a.b, flowId: other"),
             _ => format!("{{id: {id}, type: io.kestra.plugin.core.log.Log, message: m"),
         };
         if kind != 0 && kind < 9 && self.dice.roll(4) == 0 {
@@ -84,6 +91,16 @@ impl Author {
 
     fn flow(&mut self) -> Arc<Flow> {
         let mut text = format!("id: f\nnamespace: a.b\ntasks: {}\n", self.list(3));
+        for (sides, more) in [
+            (4, "retry: {type: constant, interval: PT1S, maxAttempts: 3}\n"),
+            (8, "retry: {type: constant, interval: PT1S, maxAttempts: 2, behavior: CREATE_NEW_EXECUTION}\n"),
+            (4, "concurrency: {limit: 1}\n"),
+            (6, "sla: [{id: s, type: MAX_DURATION, duration: PT1H, behavior: FAIL}]\n"),
+        ] {
+            if self.dice.roll(sides) == 0 && !text.contains(&more[..5]) {
+                text.push_str(more);
+            }
+        }
         for part in ["errors", "finally", "afterExecution"] {
             if self.dice.roll(3) == 0 {
                 let _ = writeln!(text, "{part}: {}", self.list(1));
@@ -128,13 +145,21 @@ impl World {
     /// The next thing that happens.
     fn next(&mut self, host: &Host) -> Option<Event> {
         let at = host.journal.len();
-        if at == 0 {
+        if at == 0 && host.instance.program().flow.concurrency.is_some() {
+            return Some(Event::Queue);
+        }
+        if at == 0 || host.instance.execution().state.current() == State::Queued && self.kill != Some(at) {
             return Some(Event::Begin);
         }
         if self.kill == Some(at) {
             return Some(Event::Kill);
         }
         let effects = host.instance.open_effects();
+        if self.draw("promise", at as u64, 12) == 0
+            && let Some(Effect::Promise { sla, .. }) = effects.iter().find(|effect| matches!(effect, Effect::Promise { .. }))
+        {
+            return Some(Event::Violated { sla: *sla });
+        }
         let effect = effects.iter().find(|effect| matches!(effect, Effect::Stop { .. })).or(effects.first())?;
         Some(match effect {
             Effect::Stop { run } => {
@@ -258,7 +283,9 @@ fn a_crash_after_any_journal_write_changes_nothing_and_submits_nothing_twice() {
         host.run(&mut world, usize::MAX);
         let whole = host.document();
         states.insert(host.instance.execution().state.current());
-        assert!(host.instance.open_effects().is_empty(), "seed {seed}: something is still asked for at the end");
+        // A promise that was kept asks for nothing.
+        let asked = host.instance.open_effects().into_iter().any(|effect| !matches!(effect, Effect::Promise { .. }));
+        assert!(!asked, "seed {seed}: something is still asked for at the end");
         // Long ones would say the same again.
         for crash in (1..host.journal.len()).take(60) {
             let (mut survivor, mut first) = (outside.clone(), Host::new(&program));

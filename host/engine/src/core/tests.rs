@@ -1,5 +1,7 @@
 //! Rules of the language, tested by feeding events: a fake world answers every effect.
 
+mod states;
+
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;

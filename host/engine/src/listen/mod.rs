@@ -94,6 +94,18 @@ pub(crate) async fn heard(engine: &Engine, ended: &Execution) {
     }
 }
 
+/// Turns the trigger that began an execution off when it says so for this end. Spec 11.1.
+pub(crate) async fn stop_after(engine: &Engine, flow: &Flow, ended: &Execution) {
+    let began = |trigger: &&Trigger| ended.trigger.as_ref().is_some_and(|by| by.id == trigger.id && by.type_name == trigger.type_name);
+    let Some(trigger) = flow.triggers.iter().find(began) else { return };
+    if trigger.stop_after.contains(&ended.state.current()) {
+        let name = name(&flow.namespace, &flow.id, &trigger.id);
+        if let Err(error) = engine.shared().memory.put(TOGGLES, &name, &Json::Bool(true), None).await {
+            tracing::error!(trigger = %name, code = error.code(), %error, "the trigger could not be turned off");
+        }
+    }
+}
+
 /// Names a trigger.
 pub(crate) fn name(namespace: &str, flow_id: &str, trigger_id: &str) -> String {
     format!("{namespace}.{flow_id}/{trigger_id}")

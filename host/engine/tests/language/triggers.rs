@@ -67,3 +67,14 @@ async fn a_trigger_that_was_turned_off_does_not_fire_until_it_is_turned_on() {
         assert_eq!(world.seen.log().iter().filter(|line| line.starts_with("say ")).count(), fired, "{enabled}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_is_off_after_an_end_that_it_names_11_1() {
+    let listening = "id: hears\nnamespace: a.b\ntasks: [{id: say, type: io.kestra.plugin.core.execution.Fail}]\ntriggers: [{id: on, type: io.kestra.plugin.core.trigger.Flow, stopAfter: [FAILED], dependsOn: [{flowId: ok}]}]";
+    let ok = upstream("ok", &format!("{{id: r, {RETURN}, format: x}}"));
+    let world = World::new(&[listening]);
+    for _ in 0..3 {
+        world.run(&ok).await;
+    }
+    assert_eq!(world.seen.log().iter().filter(|line| line.starts_with("say ")).count(), 1);
+}
