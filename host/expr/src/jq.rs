@@ -1,5 +1,6 @@
 //! jq programs, run by jaq under a bound: every call of a definition costs a step, so a program without an end ends.
 
+mod assign;
 mod bound;
 
 use std::borrow::Cow;
@@ -20,6 +21,8 @@ type Data = data::JustLut<Jq>;
 
 /// The name under which the user's program is one more definition.
 const MAIN: &str = "main_program";
+/// What jq 1.6 has and jaq has not.
+const DEFINITIONS: &str = include_str!("jq/definitions.jq");
 /// Longest program, deepest brackets in it: jaq reads programs recursively.
 const LONGEST: usize = 64 << 10;
 const NESTING: usize = 60;
@@ -83,7 +86,8 @@ fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'stat
         jaq_json::read::parse_single(input.as_bytes()).map_err(|error| Fault::value(format!("the input of jq is not JSON: {error}")))?;
     let main = load::parse(program, |parser| parser.term())
         .ok_or_else(|| Fault::value(format!("the jq program `{program}` cannot be read")).help("see the jq manual, version 1.6"))?;
-    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let own = load::parse(DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
+    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(own);
     let defs = defs.map(|def| bounded(def));
     let main = Def { name: MAIN, args: Vec::new(), body: bound::term(main) };
     let arena = Arena::default();

@@ -10,6 +10,7 @@ mod jq;
 mod language;
 mod limits;
 mod property;
+mod references;
 mod tags;
 
 use serde_json::{Value, json};

@@ -1,5 +1,9 @@
 //! The few Java methods that flows call on strings, lists and maps.
 
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+
 use super::{Render, same};
 use crate::ast::Expr;
 use crate::error::{Code, Fault, Outcome};
@@ -8,7 +12,7 @@ use crate::nearest::did_you_mean;
 use crate::print;
 use crate::val::Val;
 
-const METHODS: [&str; 19] = [
+const METHODS: [&str; 20] = [
     "length",
     "size",
     "isEmpty",
@@ -26,6 +30,7 @@ const METHODS: [&str; 19] = [
     "trim",
     "containsKey",
     "keySet",
+    "entrySet",
     "values",
     "equals",
 ];
@@ -91,6 +96,12 @@ impl<'a> Render<'a> {
             ("indexOf", [wanted]) if value.is_list() => {
                 let at = value.items().into_iter().flatten().position(|item| same(&item, wanted));
                 Val::Int(at.map_or(-1, |at| at as i128))
+            }
+            ("entrySet", []) if value.is_map() => {
+                let entries = value.entries().into_iter().flatten().map(|(key, value)| {
+                    Val::map(IndexMap::from_iter([(Cow::Borrowed("key"), Val::text(key)), (Cow::Borrowed("value"), value)]))
+                });
+                Val::list(entries.collect::<Outcome<_>>()?)?
             }
             ("keySet", []) if value.is_map() => Val::list(value.entries().into_iter().flatten().map(|(key, _)| Val::text(key)).collect())?,
             ("values", []) if value.is_map() => Val::list(value.entries().into_iter().flatten().map(|(_, value)| value).collect())?,

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::{Function, function};
 use crate::error::{Code, Fault, Outcome};
-use crate::eval::{Call, Param, Render};
+use crate::eval::{Call, Param, Render, same};
 use crate::raw;
 use crate::val::Val;
 use crate::{ion, print, yaml};
@@ -136,13 +136,24 @@ fn current_each_output<'a>(call: &mut Call<'_, 'a>) -> Outcome<Val<'a>> {
     let mut outputs = call.arg(0);
     let value_of = |holder: Val<'a>| render.attribute(&holder, "taskrun").and_then(|taskrun| render.attribute(&taskrun, "value"));
     let parents: Vec<Val<'a>> = render.variable("parents").ok().and_then(|parents| parents.items()).into_iter().flatten().collect();
+    let mut nearest = None;
     for parent in parents.into_iter().rev() {
         match value_of(parent) {
-            Ok(value) => outputs = render.index(&outputs, &value)?,
+            Ok(value) => {
+                outputs = render.index(&outputs, &value)?;
+                nearest = Some(value);
+            }
             Err(fault) if fault.code.is_missing() => {}
             Err(fault) => return Err(fault),
         }
     }
-    let own = render.attribute(&render.variable("taskrun")?, "value")?;
-    render.index(&outputs, &own)
+    let own = match render.attribute(&render.variable("taskrun")?, "value") {
+        Err(fault) if fault.code.is_missing() && nearest.is_some() => return Ok(outputs),
+        own => own?,
+    };
+    match render.index(&outputs, &own) {
+        // A task deep inside a loop's body sees the value of its parent as its own, and that level is passed.
+        Err(fault) if fault.code.is_missing() && nearest.is_some_and(|nearest| same(&nearest, &own)) => Ok(outputs),
+        found => found,
+    }
 }

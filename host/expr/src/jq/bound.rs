@@ -11,10 +11,10 @@ use jaq_core::path::{Part, Path};
 use jaq_core::{Cv, Error, Exn, RunPtr, ValR};
 use jaq_json::Val as Jq;
 
-use super::{Data, STACK};
+use super::{Data, STACK, assign};
 
 /// Largest text or array that one operation may make.
-const LARGEST: usize = 64 << 20;
+pub(super) const LARGEST: usize = 64 << 20;
 /// Deepest value: dropping one recurses.
 const NESTING: usize = 5_000;
 /// The part of the stack that definitions may use; the rest is for what they call last.
@@ -44,7 +44,7 @@ pub(super) fn spent() -> Option<&'static str> {
     SPENT.get()
 }
 
-fn stop(reason: &'static str) -> Error<Jq> {
+pub(super) fn stop(reason: &'static str) -> Error<Jq> {
     SPENT.set(Some(reason));
     Error::str(reason)
 }
@@ -76,9 +76,10 @@ pub(super) fn functions() -> impl Iterator<Item = Fun<Data>> {
         }
         if name == "range" { run::<Data>((name, args, range)) } else { (name, args, native) }
     });
-    let bounds: [Filter<RunPtr<Data>>; 4] = [
+    let bounds: [Filter<RunPtr<Data>>; 5] = [
         ("bound_step", v(0), |_| bome(step().map(|()| Jq::Bool(true)))),
         ("bound_nest", v(0), |cv| bome(nest(cv.1))),
+        ("bound_fill", v(1), |cv| bome(assign::fill(cv))),
         ("bound_add", v(2), |cv| math(cv, add)),
         ("bound_multiply", v(2), |cv| math(cv, multiply)),
     ];
@@ -177,7 +178,7 @@ fn range(mut cv: Cv<'_, Data>) -> Values<'_> {
     }))
 }
 
-fn call<'s>(name: &'s str, args: Vec<Term<&'s str>>) -> Term<&'s str> {
+pub(super) fn call<'s>(name: &'s str, args: Vec<Term<&'s str>>) -> Term<&'s str> {
     Term::Call(name, args)
 }
 
@@ -204,10 +205,17 @@ pub(super) fn term(program: Term<&str>) -> Term<&str> {
         Term::Neg(inner) => Term::Neg(boxed(inner)),
         Term::BinOp(left, BinaryOp::Math(Math::Add), right) => call("bound_add", vec![term(*left), term(*right)]),
         Term::BinOp(left, BinaryOp::Math(Math::Mul), right) => call("bound_multiply", vec![term(*left), term(*right)]),
-        Term::BinOp(left, BinaryOp::UpdateMath(operator @ (Math::Add | Math::Mul)), right) => {
-            let name = if operator == Math::Add { "bound_add" } else { "bound_multiply" };
-            let changed = call(name, vec![Term::Id, Term::Var("$bound_operand")]);
-            let update = Term::BinOp(boxed(left), BinaryOp::Update, Box::new(changed));
+        Term::BinOp(left, operator @ (BinaryOp::Update | BinaryOp::Assign | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt), right) => {
+            let operand = || Term::Var("$bound_operand");
+            let changed = match operator {
+                BinaryOp::Update => return assign::update(term(*left), term(*right)),
+                BinaryOp::UpdateMath(Math::Add) => call("bound_add", vec![Term::Id, operand()]),
+                BinaryOp::UpdateMath(Math::Mul) => call("bound_multiply", vec![Term::Id, operand()]),
+                BinaryOp::UpdateMath(operator) => Term::BinOp(Box::new(Term::Id), BinaryOp::Math(operator), Box::new(operand())),
+                BinaryOp::UpdateAlt => Term::BinOp(Box::new(Term::Id), BinaryOp::Alt, Box::new(operand())),
+                _ => operand(),
+            };
+            let update = assign::update(term(*left), changed);
             Term::BinOp(boxed(right), BinaryOp::Pipe(Some(Pattern::Var("$bound_operand"))), Box::new(update))
         }
         Term::BinOp(left, operator, right) => Term::BinOp(boxed(left), operator, boxed(right)),

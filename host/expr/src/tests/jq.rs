@@ -29,6 +29,39 @@ fn s5_10_jq() {
 }
 
 #[test]
+fn s5_10_jq_has_what_1_6_has() {
+    table(&[
+        (r#"{{ [['a', 1, true, null, 'b"c']] | jq('.[] | @csv') | first }}"#, r#""a",1,true,,"b""c""#),
+        (r"{{ ['a', 1.5, null] | jq('@tsv') | first }}", "a\t1.5\t"),
+        ("{{ [[[]]] | jq('.[] | @csv') }}", "expr::value"),
+        ("{{ 'null' | jq('@csv') }}", "expr::value"),
+        ("{{ [{'i': 1, 'n': 'a'}, {'i': 2, 'n': 'b'}] | jq('INDEX(.i) | map_values(.n)') | first }}", r#"{"1":"a","2":"b"}"#),
+        ("{{ [1, 2] | jq('map(IN(2, 3))') | first }}", "[false,true]"),
+        ("{{ {'a': [1, {'b': 2}]} | jq('[tostream]') | first }}", r#"[[["a",0],1],[["a",1,"b"],2],[["a",1,"b"]],[["a",1]],[["a"]]]"#),
+        ("{{ {'a': [1, {'b': 2}], 'c': []} | jq('fromstream(tostream)') | first }}", r#"{"a":[1,{"b":2}],"c":[]}"#),
+        ("{{ {'a': [1, {'b': 2}]} | jq('[leaf_paths]') | first }}", r#"[["a",0],["a",1,"b"]]"#),
+        ("{{ 1 | jq('[1 | truncate_stream([[0], 1], [[1, 0], 2], [[1, 0]], [[1]])]') | first }}", "[[[0],2],[[0]]]"),
+        (
+            "{{ 'null' | jq('65 | ascii, (debug), (0 | date), ([1] | toarray), isvalid(error)') }}",
+            r#"["A",65,"1970-01-01T00:00:00Z",[1],false]"#,
+        ),
+    ]);
+}
+
+#[test]
+fn s5_10_jq_assigns_where_nothing_is() {
+    table(&[
+        ("{{ {} | jq('.a.b = 1 | .a.c |= 2 | .x[1].y += 3 | .n //= 4') | first }}", r#"{"a":{"b":1,"c":2},"x":[null,{"y":3}],"n":4}"#),
+        ("{{ null | jq('.a[0] = 1') }}{{ [] | jq('.[1] = 5') }}", r#"[{"a":[1]}][[null,5]]"#),
+        ("{{ {'a': [1, 2]} | jq('.a[] |= . + 1 | .a[0] -= 2 | .a |= map(. * 2)') | first }}", r#"{"a":[0,6]}"#),
+        ("{{ {'k': 'z'} | jq('.[.k] = 1') | first }}", r#"{"k":"z","z":1}"#),
+        ("{{ {} | jq('setpath([\"a\", 0, \"b\"]; 1)') | first }}", r#"{"a":[{"b":1}]}"#),
+        ("{{ {'a': 1} | jq('.a.b = 1') }}", "expr::value"),
+        ("{{ [] | jq('.[100000000] = 1') }}", "expr::limit"),
+    ]);
+}
+
+#[test]
 fn s5_10_jq_without_an_end_is_stopped() {
     let programs = [
         "def f: f; f",
