@@ -4,6 +4,7 @@ use crate::{
     dependencies::Python as PythonExtra,
     extra::{Jbang, NoExtra},
     language::{Language, Spoken, Text},
+    legacy::{self, Bash, Legacy},
     task::{Commands, Script},
 };
 
@@ -25,7 +26,7 @@ macro_rules! languages {
 
         switchyard_plugin_api::export_plugin! {
             id: "scripts",
-            tasks: [$(Script<$type>, Commands<$type>),*],
+            tasks: [$(Script<$type>, Commands<$type>,)* Legacy<Bash>, Legacy<legacy::Python>, Legacy<legacy::Node>],
         }
     };
     (@extra) => { NoExtra };

@@ -6,6 +6,7 @@ mod describe;
 mod extra;
 mod language;
 mod languages;
+mod legacy;
 mod path;
 mod python;
 mod task;

@@ -30,6 +30,15 @@ impl Chosen {
     }
 }
 
+impl Chosen {
+    /// For tasks whose default is a process.
+    #[must_use]
+    pub fn or_process(self, properties: &Map<String, Json>) -> Self {
+        let said = ["taskRunner", "runner", "docker"].iter().any(|name| properties.get(*name).is_some_and(|value| !value.is_null()));
+        if said { self } else { Self::here() }
+    }
+}
+
 /// Chooses. An explicit `taskRunner` wins over the old `runner` and `docker`.
 pub fn choose(properties: &Map<String, Json>, is_docker: impl Fn(&str) -> bool) -> Result<Chosen, Error> {
     let given = |name: &str| properties.get(name).filter(|value| !value.is_null());

@@ -2,6 +2,7 @@
 
 mod choice;
 mod files;
+mod legacy;
 mod prepare;
 mod request;
 

@@ -13,6 +13,7 @@ use switchyard_registry::Registry;
 use super::{
     choice::{self, Chosen},
     files::{self, Input},
+    legacy,
     request::task_ref,
 };
 use crate::{config::Config, namespace_files::FilePlacement, task::unrendered};
@@ -64,14 +65,16 @@ const BEFORE: &[&str] = &["taskRunner", "runner", "docker", "containerImage", "o
 /// Prepares an attempt.
 pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let mut warnings = Vec::new();
+    let own = legacy::modern(given.component, given.properties);
     let canonical = |name: &str| given.registry.canonical(name).unwrap_or(name).to_owned();
     let chosen = if goes_elsewhere(given.component) {
-        choice::choose(given.properties, |name| canonical(name) == choice::DOCKER)?
+        let chosen = choice::choose(&own, |name| canonical(name) == choice::DOCKER)?;
+        if legacy::is_legacy(given.component) { chosen.or_process(&own) } else { chosen }
     } else {
         Chosen::here()
     };
     warnings.extend(deprecation(&chosen));
-    let written = given.properties.get("namespaceFiles").unwrap_or(&Json::Null);
+    let written = own.get("namespaceFiles").unwrap_or(&Json::Null);
     let namespace_files = FilePlacement::read(given.expr, written, &given.run.namespace, given.scope)?;
     let runner_component = given.registry.component(&chosen.type_name)?;
     let runner = given.registry.runner(&chosen.type_name)?;
@@ -79,8 +82,8 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let properties = render(given.expr, &Json::Object(chosen.properties.clone()), given.scope)?;
     let properties = conform(given.registry, &runner_type, properties, "/taskRunner")?;
 
-    let output_globs = globs(given)?;
-    let wants_output_dir = match given.properties.get("outputDirectory") {
+    let output_globs = globs(given, &own)?;
+    let wants_output_dir = match own.get("outputDirectory") {
         Some(value) if !value.is_null() => text(given.expr, value, given.scope)? == "true",
         _ => chosen.legacy,
     };
@@ -93,6 +96,7 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let paths = runner.paths(&properties, &files)?;
 
     let named = output_variables(&output_globs, &paths);
+    let directories = legacy::directories(&own, &paths.working_dir);
     let mut scope = Overlay::on(given.scope).with("workingDir", Val::text(paths.working_dir.clone()));
     if let Some(dir) = &paths.output_dir {
         scope = scope.with("outputDir", Val::text(dir.clone()));
@@ -101,10 +105,13 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
         scope = scope.with("bucketPath", Val::text(bucket.clone()));
     }
     if let Some(named) = &named {
-        scope = scope.with("outputFiles", Val::from(named));
+        scope = scope.with("outputFiles", Val::from(named)).with("temp", Val::from(named));
+    }
+    if let Some(directories) = &directories {
+        scope = scope.with("outputDirs", Val::from(directories));
     }
 
-    let mut own = given.properties.clone();
+    let mut own = own.into_owned();
     own.retain(|name, _| !BEFORE.contains(&name.as_str()));
     let input_files = own.shift_remove("inputFiles").unwrap_or(Json::Null);
     let environment = own.shift_remove("env").unwrap_or(Json::Null);
@@ -249,13 +256,13 @@ pub fn conform(registry: &Registry, type_name: &str, value: Json, below: &str) -
     })
 }
 
-fn globs(given: &Preparation<'_>) -> Result<Vec<String>, Error> {
+fn globs(given: &Preparation<'_>, properties: &Map<String, Json>) -> Result<Vec<String>, Error> {
     let wrong = |value: &Json| {
         Error::user("flow::invalid_property", format!("`outputFiles` is {value}, not a list of patterns"))
             .with_help("write for example `outputFiles: [\"*.csv\"]`")
             .at("/outputFiles")
     };
-    let value = match given.properties.get("outputFiles") {
+    let value = match properties.get("outputFiles") {
         None | Some(Json::Null) => return Ok(Vec::new()),
         Some(value) => render(given.expr, value, given.scope)?,
     };
