@@ -13,8 +13,10 @@ use crate::source::Span;
 use crate::type_name::canonical_type;
 use crate::violation::{Violation, Violations};
 
+mod cron;
 mod input;
 mod task;
+mod trigger;
 
 /// Ids that clash with the addresses of the API.
 const RESERVED_IDS: &[&str] =
@@ -35,7 +37,11 @@ pub(crate) fn check_flow(node: &Node, flow: &Flow, strictness: Strictness) -> Vi
     task::check(node, flow, &mut found);
     input::check(node.get("inputs"), &Path::Root.key("inputs"), &mut found);
     input::check_prefixes("output", &ids(node.get("outputs")), &Path::Root.key("outputs"), &mut found);
-    triggers(node.get("triggers"), &mut found);
+    trigger::check(node.get("triggers"), &mut found);
+    for (place, listener) in node.get("listeners").and_then(Node::as_seq).unwrap_or_default().iter().enumerate() {
+        let at = Path::Root.key("listeners");
+        trigger::known_conditions(listener.get("conditions"), &at.index(place).key("conditions"), &mut found);
+    }
     for name in DEFAULTS_PROPERTIES {
         if let Some(list) = node.get(name) {
             check_empty_values(list, &Path::Root.key(name), &mut found);
@@ -111,67 +117,6 @@ fn sla(list: Option<&Node>, found: &mut Violations) {
             let message = format!("an SLA of this type needs `{needed}`");
             found.push(Violation::error("flow::missing_property", &at.index(index).key(needed), item.span, message));
         }
-    }
-}
-
-fn triggers(list: Option<&Node>, found: &mut Violations) {
-    let at = Path::Root.key("triggers");
-    for (index, item) in list.and_then(Node::as_seq).unwrap_or_default().iter().enumerate() {
-        let path = at.index(index);
-        let conditions = item.get("conditions").and_then(Node::as_seq).unwrap_or_default();
-        match item.get("type").and_then(Node::as_str).map(canonical_type) {
-            Some("io.kestra.plugin.core.trigger.Webhook") => {
-                if let Some(key) = item.get("key").filter(|key| key.as_str().is_some_and(|key| key.chars().count() > 256)) {
-                    found.push(Violation::error(
-                        "trigger::key_too_long",
-                        &path.key("key"),
-                        key.span,
-                        "the key has more than 256 characters",
-                    ));
-                }
-                for condition in conditions {
-                    let multiple = condition.get("type").and_then(Node::as_str).is_some_and(|name| name.ends_with(".MultipleCondition"));
-                    if multiple {
-                        let message = "a webhook cannot have a MultipleCondition";
-                        found.push(Violation::error("trigger::multiple_condition", &path.key("conditions"), condition.span, message));
-                    }
-                }
-            }
-            Some("io.kestra.plugin.core.trigger.Flow") => {
-                let narrowed = ["preconditions", "dependsOn", "when"].iter().any(|name| item.get(name).is_some());
-                if conditions.is_empty() && !narrowed {
-                    let message = "a flow trigger without conditions reacts to every execution of every flow";
-                    found.push(
-                        Violation::warning("trigger::no_condition", &path, item.span, message)
-                            .with_help("add `preconditions` with the flows to listen to"),
-                    );
-                }
-            }
-            Some("io.kestra.plugin.core.trigger.Schedule") => schedule(item, &path, found),
-            _ => {}
-        }
-    }
-}
-
-/// The shape of a cron expression; its meaning is checked by whoever computes dates.
-fn schedule(item: &Node, path: &Path<'_>, found: &mut Violations) {
-    const NICKNAMES: &[&str] = &["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-    let Some(cron) = item.get("cron") else { return };
-    let Some(text) = cron.as_str() else { return };
-    let fields = text.split_whitespace().count();
-    let expected = if item.get("withSeconds").and_then(Node::as_bool) == Some(true) { 6 } else { 5 };
-    if text.starts_with('@') {
-        if !NICKNAMES.contains(&text) {
-            let message = format!("`{text}` is no cron nickname");
-            found.push(
-                Violation::error("trigger::invalid_cron", &path.key("cron"), cron.span, message)
-                    .with_help(format!("allowed are {}", NICKNAMES.join(", "))),
-            );
-        }
-    } else if fields != expected {
-        let message = format!("the cron expression `{text}` has {fields} fields, expected {expected}");
-        let help = "minute, hour, day of month, month, day of week; with `withSeconds: true` the seconds come first";
-        found.push(Violation::error("trigger::invalid_cron", &path.key("cron"), cron.span, message).with_help(help));
     }
 }
 

@@ -59,6 +59,9 @@ pub fn flow(components: &[Component]) -> Value {
         }
     }
     let mut schema = object(&[document::FLOW]);
+    if let Some(Value::Object(tasks)) = schema.pointer_mut("/properties/tasks") {
+        tasks.insert("minItems".to_owned(), 1.into());
+    }
     if let Value::Object(map) = &mut schema {
         map.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
         map.insert("title".to_owned(), "Flow".into());
@@ -93,7 +96,7 @@ fn core(kind: ComponentKind, spec: &TypeSpec) -> Component {
     }
 }
 
-/// A map whose `type` says which definition the rest of it follows. A type that nobody knows is left to the host's own check.
+/// A map whose `type` says which definition the rest of it follows. Whoever knows all types may take the last alternative away.
 fn choice(kind: ComponentKind, components: &[&Component]) -> Value {
     let types = components.iter().flat_map(|component| {
         let current = component.types.first().map(String::as_str).unwrap_or_default();

@@ -210,7 +210,9 @@ impl Registry {
     }
 
     fn unknown(&self, written: &str, kind: Option<ComponentKind>) -> Error {
-        let known: Vec<&str> = self.types().filter(|(k, _)| kind.is_none_or(|kind| kind == *k)).map(|(_, name)| name).collect();
+        let is_wanted = |found: ComponentKind| kind.is_none_or(|kind| kind == found);
+        let own = switchyard_model::catalog::tasks().filter(|_| is_wanted(ComponentKind::Task)).map(|spec| spec.name);
+        let known: Vec<&str> = self.types().filter(|(kind, _)| is_wanted(*kind)).map(|(_, name)| name).chain(own).collect();
         // Mostly the package is what is misremembered, so the same last part counts first.
         let last = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_end_matches("TaskRunner").to_lowercase();
         let mut nearest: Vec<&str> = known.iter().copied().filter(|name| last(name) == last(written) && !last(name).is_empty()).collect();

@@ -20,7 +20,7 @@ pub fn run(globals: &Globals, command: &Validate) -> Result<Exit, Failure> {
     for file in files(&command.paths)? {
         let (flow, violations) = match host.load(&file) {
             Ok(loaded) => {
-                let name = |key: &str| loaded.node.get(key).and_then(|node| node.as_str()).unwrap_or_default();
+                let name = |key: &str| loaded.node.get(key).and_then(switchyard_model::Node::scalar_text).unwrap_or_default();
                 let flow = format!("{}.{}", name("namespace"), name("id"));
                 (Some(flow), loaded.violations)
             }

@@ -141,7 +141,7 @@ fn rules_1_3() {
     const FLOW: &str = "type: io.kestra.plugin.core.flow";
     let table = [
         ("duplicate task ids, nested", format!("tasks: [{{id: a, {LOG}}}, {{id: s, {FLOW}.Sequential, tasks: [{{id: a, {LOG}}}], errors: [{{id: b, {LOG}}}]}}]\nerrors: [{{id: b, {LOG}}}]")),
-        ("duplicate trigger ids", "triggers:\n- {id: t, type: x.T}\n- {id: t, type: x.T}".to_owned()),
+        ("duplicate trigger ids", "triggers:\n- {id: t, type: io.kestra.plugin.core.trigger.Webhook, key: k}\n- {id: t, type: io.kestra.plugin.core.trigger.Webhook, key: k}".to_owned()),
         ("duplicate input ids", "inputs: [{id: i, type: INT}, {id: i, type: INT}]".to_owned()),
         ("duplicate output ids", "outputs: [{id: o, type: STRING, value: v}, {id: o, type: STRING, value: w}]".to_owned()),
         ("recursive call", format!("tasks: [{{id: s, {FLOW}.Subflow, namespace: n, flowId: f}}]")),

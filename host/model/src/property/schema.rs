@@ -7,6 +7,9 @@ use super::{Kind, Property};
 /// An expression stands for a value of any type.
 const TEMPLATE: &str = r"\{\{|\{%";
 
+/// How a duration begins, when it is no expression.
+const DURATION: &str = r"^\s*[-+]?[Pp]|\{\{|\{%";
+
 impl Property {
     pub(crate) fn schema(&self) -> Value {
         let mut schema = self.kind.schema(!self.literal);
@@ -60,14 +63,14 @@ impl Kind {
             Kind::Flag => json!({"type": "boolean"}),
             Kind::Count(minimum) => json!({"type": "integer", "minimum": minimum}),
             Kind::Number => json!({"type": "number"}),
-            Kind::Duration => json!({"type": ["string", "number"], "examples": ["PT30S", "PT1H30M", "P1D"]}),
+            Kind::Duration => json!({"type": ["string", "number"], "pattern": DURATION, "examples": ["PT30S", "PT1H30M", "P1D"]}),
             Kind::Choice(names) => json!({"enum": names}),
             Kind::Map => json!({"type": "object"}),
             Kind::MapOf(value) => json!({"type": "object", "additionalProperties": value.schema(dynamic)}),
             Kind::List(item) => json!({"type": "array", "items": item.schema(dynamic)}),
             Kind::Object(properties) => object(&[properties]),
             Kind::OneOf(kinds) => return json!({"anyOf": kinds.iter().map(|kind| kind.schema(dynamic)).collect::<Vec<_>>()}),
-            Kind::Id(shape) => return json!({"type": "string", "pattern": shape.pattern(), "maxLength": shape.max_length()}),
+            Kind::Id(shape) => return json!({"type": ["string", "integer"], "pattern": shape.pattern(), "maxLength": shape.max_length()}),
             Kind::Labels => return reference("labels"),
             Kind::Retry => return reference("retry"),
             Kind::Task => return reference("task"),

@@ -83,6 +83,15 @@ fn remedy(text: &str, at: usize, info: &str) -> Option<String> {
     if info.contains("mapping values") {
         return Some("put a value that contains `: ` in quotes, and indent the keys of one map equally".to_owned());
     }
+    if info.contains("found a tab") {
+        return Some("indent with spaces; a tab may stand inside quotes only".to_owned());
+    }
+    if info.contains("end of stream") {
+        return Some("close the quotes that begin here".to_owned());
+    }
+    if info.contains("did not find expected") {
+        return Some("look at the indentation: keys of one map, and items of one list, begin in the same column".to_owned());
+    }
     if info.contains("anchor") {
         return Some("define the anchor with `&name` before it is used with `*name`".to_owned());
     }

@@ -112,7 +112,7 @@ fn faults_name_the_place_and_the_remedy() {
         "a: [1, 2"
             flow.yaml:1:9: illegal flow yaml: while parsing a flow sequence, expected ',' or ']'
         "a: \"open\n"
-            flow.yaml:1:4: illegal flow yaml: while scanning a quoted scalar, found unexpected end of stream
+            flow.yaml:1:4: illegal flow yaml: while scanning a quoted scalar, found unexpected end of stream (close the quotes that begin here)
         "a: *nowhere"
             flow.yaml:1:4: illegal flow yaml: while parsing node, found unknown anchor (put a value that begins with `*` in quotes)
         "a: &x [*x]"

@@ -14,8 +14,18 @@ pub(crate) fn flow(components: &[impl AsRef<Component>]) -> Value {
     let own = components.iter().map(AsRef::as_ref).filter(|component| catalog::find(&component.type_name).is_none());
     let own: Vec<schema::Component> = own.map(convert).collect();
     let mut flow = schema::flow(&own);
+    close(&mut flow);
     add_markdown(&mut flow);
     flow
+}
+
+/// All types are known here, so any other one is a mistake.
+fn close(flow: &mut Value) {
+    for kind in ["task", "taskRunner", "trigger"] {
+        if let Some(Value::Array(types)) = flow.pointer_mut(&format!("/$defs/{kind}/properties/type/anyOf")) {
+            types.retain(|known| known.get("const").is_some());
+        }
+    }
 }
 
 fn convert(component: &Component) -> schema::Component {
