@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value as Json, json};
 use switchyard_expr::{Host, HostError, HttpCall, Scope, Val};
-use switchyard_model::{Execution, Level, State, TaskRun};
+use switchyard_model::{Execution, Flow, JsonMap, Level, State, TaskRun};
 use switchyard_store::logs::ExecutionLog;
 
 use crate::{
@@ -39,9 +39,15 @@ pub struct Fixed {
     vault: Option<Vault>,
 }
 
+/// `vars`: those of the flow until a task changes them; from then on the execution has its own.
+pub fn variables<'a>(execution: &'a Execution, flow: &'a Flow) -> &'a JsonMap {
+    if execution.variables.is_empty() { &flow.variables } else { &execution.variables }
+}
+
 /// `globals`, `envs` and `kestra`: what every execution of a host sees.
 pub fn shared(globals: Json) -> Arc<Map<String, Json>> {
     let kestra = json!({ "environment": null, "url": null });
+    let globals = if globals.is_null() { json!({}) } else { globals };
     Arc::new(
         [("globals", globals), ("envs", environment()), ("kestra", kestra)]
             .map(|(name, value)| (name.to_owned(), value))
@@ -56,10 +62,9 @@ impl Fixed {
         let (flow, execution) = (&instance.program().flow, instance.execution());
         let mut values = Map::new();
         values.insert("flow".into(), json!({ "id": flow.id, "namespace": flow.namespace, "revision": execution.flow_revision }));
-        let mut vars: Map<String, Json> = (*flow.variables).clone();
-        vars.extend(execution.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let vars = variables(execution, flow);
         if !vars.is_empty() {
-            values.insert("vars".into(), Json::Object(vars));
+            values.insert("vars".into(), Json::Object(vars.clone()));
         }
         if !execution.labels.is_empty() {
             values.insert("labels".into(), labels(&execution.labels));
@@ -202,15 +207,18 @@ impl<'a> RunScope<'a> {
         let mut here = self.run.filter(|run| !outside(run)).and_then(|run| self.instance.parent_of(run));
         while let Some(run) = here.filter(|run| !outside(run)) {
             let document = self.instance.task_run(run);
+            let mut parent = Map::new();
             if let Some(value) = &document.value {
-                found.push(json!({ "taskrun": { "value": value, "iteration": document.iteration }, "outputs": *document.outputs }));
+                parent.insert("taskrun".into(), json!({ "value": value, "iteration": document.iteration }));
+            }
+            if !document.outputs.is_empty() {
+                parent.insert("outputs".into(), Json::Object((*document.outputs).clone()));
+            }
+            // Indexes of `parents` count those that have something to say: flows were written by them.
+            if !parent.is_empty() {
+                found.push(Json::Object(parent));
             }
             here = self.instance.parent_of(run);
-        }
-        // The group that the run itself stands in carries its value on the run; enclosing ones are its parents.
-        let own = self.run.is_some_and(|run| self.instance.task_run(run).value.is_some());
-        if !own && !found.is_empty() {
-            found.remove(0);
         }
         found
     }

@@ -21,6 +21,7 @@ mod gate;
 mod http;
 pub mod keeper;
 mod left;
+mod lint;
 mod listen;
 pub mod load;
 mod log_entries;

@@ -14,6 +14,7 @@ pub use crate::script::{Chosen, choose};
 use crate::{
     config::Config,
     core::{Program, TaskIx},
+    lint,
     task::{
         CoreTask, is_core,
         job::{self, JobTask},
@@ -117,6 +118,9 @@ fn document_of(source: SourceId, text: Arc<str>, document: yaml::Document, regis
             .with_help("write the `ref` of an entry in the flow's `pluginDefaults` or the host's switchyard.yaml");
         violation.path = found.path;
         violations.push(violation);
+    }
+    if let Some(flow) = &flow {
+        violations.extend(lint::expressions(&node, flow, source, &text, registry));
     }
     violations.sort();
     let program = flow.filter(|_| !violations.has_errors()).map(|flow| {

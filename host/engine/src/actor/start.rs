@@ -9,7 +9,7 @@ use switchyard_plugin_api::{CancelReason, Error};
 use super::{Actor, Message, message::Running};
 use crate::{
     attempt::{Attempt, Cancel, Left, Leftovers, directory_id},
-    context::{Fixed, RunScope},
+    context::{Fixed, RunScope, variables},
     core::{Event, RunIx, TaskEnd},
     load::Work,
     script::{Preparation, prepare, task_ref},
@@ -136,7 +136,8 @@ impl Actor {
         }
         let (component, plugin) = match &facts.work {
             Work::Core(core) => {
-                let done = core.run(&facts.properties, &self.instance.execution().variables, expr, &scope)?;
+                let known = variables(self.instance.execution(), &self.instance.program().flow);
+                let done = core.run(&facts.properties, known, expr, &scope)?;
                 self.services.masker()?;
                 return Ok(Begun::Done(Box::new(done)));
             }

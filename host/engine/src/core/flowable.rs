@@ -3,7 +3,7 @@
 //! Every flowable, and the flow itself, is a [`Frame`] that runs *groups*. A group is one list of tasks, run in order. A Sequential
 //! has one group, a Parallel one per task, a ForEach one per value; `errors` and `finally` are one group each.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use switchyard_model::{JsonMap, State, TaskKind, task::PauseBehavior};
 
@@ -24,6 +24,10 @@ impl Instance {
 
     /// Begins the body: one group per list, or per value over the one list.
     pub(super) fn open_body(&mut self, owner: Owner, lists: Vec<ListIx>, values: Option<Vec<Arc<str>>>, limit: usize) {
+        let order = match &values {
+            Some(values) if limit != 1 => values.iter().enumerate().map(|(place, value)| (Arc::clone(value), place)).collect(),
+            _ => HashMap::new(),
+        };
         let pending = match values {
             None => lists
                 .iter()
@@ -44,6 +48,7 @@ impl Instance {
         frame.pending = pending;
         frame.limit = limit;
         frame.dag = dag;
+        frame.order = order;
         self.advance(owner);
     }
 

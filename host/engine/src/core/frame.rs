@@ -1,6 +1,9 @@
 //! What is kept about a flowable, or the flow itself, while it is open.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use switchyard_model::{JsonMap, State};
 
@@ -123,6 +126,8 @@ pub(super) struct Frame {
     pub limit: usize,
     pub worst: Worst,
     pub dag: Option<Waiting>,
+    /// A loop that runs several groups at a time: the places of its values.
+    pub order: HashMap<Arc<str>, usize>,
     pub iterations: u64,
     /// It took longer than its `timeout`.
     pub expired: bool,
@@ -141,6 +146,7 @@ impl Frame {
             limit: 0,
             worst: Worst::default(),
             dag: None,
+            order: HashMap::new(),
             iterations: 0,
             expired: false,
             transmit: true,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, pin::Pin, sync::Arc};
 
 use jiff::Timestamp;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use switchyard_expr::Overlay;
 use switchyard_model::{Execution, ExecutionTrigger, InputType, JsonMap, Label, Violations, check::CheckBehavior, id};
 use switchyard_plugin_api::Error;
@@ -151,9 +151,9 @@ impl Engine {
                 submission.inputs.insert(input.id.to_string(), Json::String(uri));
             }
         }
-        let (expr, shared) = (&self.0.expr, &self.0.context);
+        let (expr, around) = (&self.0.expr, self.around(flow, &execution));
         let evaluate = |template: &str, known: &JsonMap| {
-            let mut scope = Overlay::on(&**shared).with_host(&services);
+            let mut scope = Overlay::on(&around).with_host(&services);
             for (name, value) in known {
                 scope = scope.with(name, value);
             }
@@ -174,6 +174,31 @@ impl Engine {
             execution.labels.push(Label::new(CORRELATION, Arc::clone(&execution.id)));
         }
         Ok(execution)
+    }
+
+    /// What defaults and conditions of inputs see besides the inputs before them.
+    fn around(&self, flow: &Prepared, execution: &Execution) -> JsonMap {
+        let definition = &flow.program.flow;
+        let mut all = (*self.0.context).clone();
+        all.insert("flow".into(), json!({ "id": definition.id, "namespace": definition.namespace, "revision": execution.flow_revision }));
+        all.insert(
+            "execution".into(),
+            json!({ "id": execution.id, "startDate": execution.state.start_date(), "originalId": execution.original_id }),
+        );
+        if !definition.variables.is_empty() {
+            all.insert("vars".into(), Json::Object((*definition.variables).clone()));
+        }
+        if !definition.labels.is_empty() {
+            all.insert("labels".into(), context::labels(&definition.labels));
+        }
+        if let Some(trigger) = &execution.trigger {
+            all.insert("trigger".into(), Json::Object((*trigger.variables).clone()));
+        }
+        let of_namespace = self.0.config.namespace_variables(&definition.namespace);
+        if !of_namespace.is_empty() {
+            all.insert("namespace".into(), Json::Object(of_namespace));
+        }
+        all
     }
 
     /// Encrypts a SECRET input; a dot in its id is a level.
