@@ -9,6 +9,7 @@ mod dist;
 mod editor;
 mod engine;
 mod failure;
+mod fuzz;
 mod image;
 mod lint;
 mod podman;
@@ -46,6 +47,11 @@ const CHORES: &[Chore] = &[
     },
     Chore { name: "lint", about: "rustfmt, clippy, cargo deny, cargo machete", run: lint::run },
     Chore { name: "bench", about: "measure ours against its peers in turns; [--list] [--rounds N] [ROW...]", run: bench::run },
+    Chore {
+        name: "fuzz",
+        about: "changed texts for the readers of flows and expressions; [SECONDS] for each, 60 when absent",
+        run: fuzz::run,
+    },
     Chore { name: "ci", about: "what the build server runs: test, lint, demo --check", run: ci::run },
 ];
 
