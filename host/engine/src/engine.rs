@@ -45,6 +45,7 @@ use crate::{
     vault::Vault,
 };
 
+pub use claim::stored_document;
 pub use handle::Handle;
 pub use submission::{Original, Refused, Submission};
 

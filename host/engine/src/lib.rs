@@ -43,7 +43,7 @@ mod wait;
 mod working_directory;
 
 pub use config::Config;
-pub use engine::{Engine, Handle, Options, Original, Refused, Submission, built_in};
+pub use engine::{Engine, Handle, Options, Original, Refused, Submission, built_in, stored_document};
 pub use keeper::Keeper;
 pub use load::Loaded;
 pub use notice::{Notice, Observer, TaskTag, Unobserved};

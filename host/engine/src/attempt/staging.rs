@@ -20,6 +20,11 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let directory =
         if prepared.request.files.shared { shared.work_dirs.at(name) } else { shared.work_dirs.create(name) }.map_err(|e| plain(&e))?;
+    if prepared.request.files.shared && !directory.path().exists() {
+        let message = "the directory that the tasks of this WorkingDirectory share is not on this host";
+        return Err(Error::environment("workdir::elsewhere", message)
+            .with_help("restart the execution: all tasks of the WorkingDirectory run again, in a new directory"));
+    }
     if !prepared.inputs.is_empty() {
         log.phase(Phase::StagingIn);
     }

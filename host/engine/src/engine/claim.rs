@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::Value as Json;
 use switchyard_plugin_api::Error;
+use switchyard_registry::Registry;
 use switchyard_store::journal;
 use tokio::sync::mpsc;
 
@@ -99,11 +100,7 @@ impl Engine {
         // One that was restarted has the document of its earlier end.
         match found.document.filter(|_| found.finished) {
             Some(document) => serde_json::from_slice(&document).map_err(|error| unreadable(id, &error)),
-            None => {
-                let Left { flow, execution, events, .. } = self.left(id).await?;
-                let replayed = replay(Arc::clone(&flow.program), execution, events);
-                serde_json::to_value(replayed.instance.execution()).map_err(|error| unreadable(id, &error))
-            }
+            None => document_of(self.left(id).await?, id),
         }
     }
 }
@@ -128,6 +125,17 @@ pub(super) async fn neighbours(shared: Weak<Shared>, lease: Duration) {
             Err(error) => tracing::warn!(code = error.code(), %error, "executions of other hosts cannot be looked for"),
         }
     }
+}
+
+/// An execution that is not over, as a journal has it.
+pub async fn stored_document(journal: &journal::Journal, registry: &Registry, config: &crate::Config, id: &str) -> Result<Json, Error> {
+    let records = journal.load(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+    document_of(Left::read(id, &records, registry, config)?, id)
+}
+
+fn document_of(left: Left, id: &str) -> Result<Json, Error> {
+    let replayed = replay(Arc::clone(&left.flow.program), left.execution, left.events);
+    serde_json::to_value(replayed.instance.execution()).map_err(|error| unreadable(id, &error))
 }
 
 fn unreadable(id: &str, error: &serde_json::Error) -> Error {

@@ -123,13 +123,16 @@ impl Engine {
 
     /// Fails when an execution is unknown or not over; this host has it afterwards.
     async fn over(&self, id: &str) -> Result<(), Error> {
-        let summary = self.0.journal.execution(id).await.map_err(journal_failed)?;
+        let summary = self.0.journal.execution(id).await.map_err(journal_failed)?.ok_or_else(|| unknown(id))?;
         let here = self.find(id).is_some();
-        if !here && summary.ok_or_else(|| unknown(id))?.finished && self.0.journal.adopt(id).await.map_err(journal_failed)?.is_none() {
+        if !here && summary.finished && self.0.journal.adopt(id).await.map_err(journal_failed)?.is_none() {
             return Ok(());
         }
-        Err(Error::user("execution::not_over", format!("the execution `{id}` is not over"))
-            .with_help("wait for its end, or kill it with `switchyard executions kill`"))
+        let help = match summary.state.as_str() {
+            "PAUSED" => "go on with it by `switchyard executions resume`, or end it by `switchyard executions kill`",
+            _ => "wait for its end, or kill it with `switchyard executions kill`",
+        };
+        Err(Error::user("execution::not_over", format!("the execution `{id}` is not over")).with_help(help))
     }
 
     /// An execution that is not over; one that no host runs is taken up.

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
+use switchyard_engine::stored_document as stored_document_of;
+use switchyard_model::State;
 use switchyard_server::control::{Answer, Client, Request, Row};
 use switchyard_store::journal::{self, ExecutionFilter, Journal};
 
@@ -13,14 +15,18 @@ use crate::{
     command::{print, print_json, run::pair},
     exit::Exit,
     failure::Failure,
-    host,
+    host::{self, Host},
     screen::Table,
 };
 
 pub fn run(globals: &Globals, command: &Executions) -> Result<Exit, Failure> {
     match command {
         Executions::List { namespace, flow, states, limit, output, data } => {
-            let states = states.iter().map(|state| state.to_uppercase()).collect();
+            let states: Vec<String> = states.iter().map(|state| state.to_uppercase()).collect();
+            if let Some(unknown) = states.iter().find(|state| State::from_name(state).is_none()) {
+                return Err(Failure::usage("cli::unknown_state", format!("`{unknown}` is no state of an execution"))
+                    .with_help("for example CREATED, QUEUED, RUNNING, PAUSED, SUCCESS, WARNING, FAILED, KILLED or CANCELLED"));
+            }
             let request = Request::List { namespace: namespace.clone(), flow_id: flow.clone(), states, limit: *limit };
             list(globals, &directory(globals, data)?, &request, *output)
         }
@@ -147,15 +153,20 @@ fn stored(globals: &Globals, data_dir: &Path, request: &Request) -> Result<Vec<R
 }
 
 pub fn stored_document(globals: &Globals, data_dir: &Path, id: &str) -> Result<Json, Failure> {
-    let found = waiting(journal_of(globals, data_dir)?.execution(id)).map_err(|error| failed(&error))?;
+    let journal = journal_of(globals, data_dir)?;
+    let found = waiting(journal.execution(id)).map_err(|error| failed(&error))?;
     let found = found.ok_or_else(|| {
         Failure::usage("execution::unknown", format!("there is no execution `{id}`"))
             .with_help("`switchyard executions list` shows what there is")
     })?;
-    let document = found.document.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
-    // Without a host only the row of one that is not over is known.
-    Ok(document.unwrap_or_else(
-        || json!({ "id": found.id, "namespace": found.namespace, "flowId": found.flow_id, "state": { "current": found.state } }),
+    let document = found.document.as_deref().filter(|_| found.finished).and_then(|bytes| serde_json::from_slice(bytes).ok());
+    if let Some(document) = document {
+        return Ok(document);
+    }
+    let host = Host::open(globals)?;
+    // Of a flow that cannot run here only the row is known.
+    Ok(waiting(stored_document_of(&journal, &host.registry, &host.config, id)).unwrap_or_else(
+        |_| json!({ "id": found.id, "namespace": found.namespace, "flowId": found.flow_id, "state": { "current": found.state } }),
     ))
 }
 

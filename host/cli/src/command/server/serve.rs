@@ -105,6 +105,7 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
     let status = Status { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), generation, ..Status::default() };
     let (control, mut wishes) = Control::start(engine.clone(), data_dir, status).map_err(|error| {
         Failure::new(Exit::Failed, "control::socket", format!("the control socket in {} cannot be opened: {error}", data_dir.display()))
+            .with_help("remove `control.sock` there if it is no socket, or choose another directory with --data-dir")
     })?;
     let _lookout = watch_plugins(&host.registry, &control)?;
     let report = engine.recovery().report();
