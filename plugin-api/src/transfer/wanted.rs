@@ -24,8 +24,13 @@ impl Wanted {
         }
         let mut patterns: Vec<Pattern> = files.output_dir.iter().map(|d| Pattern::Literal(d.clone())).collect();
         for glob in &files.outputs {
-            // A climbing or absolute pattern matches nothing below the directory; the host says so.
-            let Some(clean) = names::inside(Path::new(glob)) else { continue };
+            // The host reads these against absolute paths.
+            if glob.starts_with("glob:") || glob.starts_with("regex:") {
+                return Self::Everything;
+            }
+            // To the host `/a` and `a` mean the same. A pattern that climbs matches nothing; the host says so.
+            let below = Path::new(glob).strip_prefix(&files.working_dir).unwrap_or(Path::new(glob.strip_prefix('/').unwrap_or(glob)));
+            let Some(clean) = names::inside(below) else { continue };
             let clean = clean.to_string_lossy().into_owned();
             if clean.is_empty() {
                 return Self::Everything;
@@ -104,7 +109,7 @@ mod tests {
     use super::*;
 
     fn files(outputs: &[&str]) -> Files {
-        Files { outputs: outputs.iter().map(|o| (*o).to_owned()).collect(), ..Files::default() }
+        Files { working_dir: "/wd".into(), outputs: outputs.iter().map(|o| (*o).to_owned()).collect(), ..Files::default() }
     }
 
     #[test]
@@ -115,11 +120,13 @@ mod tests {
             (&["a.txt", "*.csv"], None),
             (&["../x", "a"], Some("a")),
             (&["."], None),
+            (&["/a", "/wd/b"], Some("a b")),
         ] {
             assert_eq!(paths(outputs).as_deref(), expected, "{outputs:?}");
         }
         assert_eq!(Wanted::of(&files(&[])), Wanted::Nothing);
-        assert_eq!(Wanted::of(&files(&["../x", "/etc/passwd"])), Wanted::Nothing);
+        assert_eq!(Wanted::of(&files(&["../x", "/../x"])), Wanted::Nothing);
+        assert_eq!(Wanted::of(&files(&["regex:/wd/.*"])), Wanted::Everything);
         assert_eq!(Wanted::of(&files(&["."])), Wanted::Everything);
         assert_eq!(Wanted::of(&Files { shared: true, ..Files::default() }), Wanted::Everything);
         assert_eq!(Wanted::of(&Files { output_dir: Some("o".into()), ..Files::default() }).paths(), Some(vec!["o"]));

@@ -5,6 +5,8 @@ mod tests;
 
 use std::path::Path;
 
+use regex::Regex;
+
 use crate::{
     storage::{self, Source, Storage, StorageUri, Stored},
     workdir::{self, Glob},
@@ -25,11 +27,18 @@ pub struct NamespaceFile {
     pub size: u64,
 }
 
-/// Which files of a namespace: globs against `/path`.
+/// Which files of a namespace: globs, or expressions, against `/path`.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    include: Vec<Glob>,
-    exclude: Vec<Glob>,
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+}
+
+#[derive(Clone, Debug)]
+enum Pattern {
+    Glob(Glob),
+    /// `regex:`, of the whole path.
+    Expression(Regex),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,24 +74,40 @@ const FILES: &str = "_files";
 impl Selection {
     /// No `include` means all files.
     pub fn new<'p>(include: impl IntoIterator<Item = &'p str>, exclude: impl IntoIterator<Item = &'p str>) -> Result<Self> {
-        Ok(Self { include: globs(include)?, exclude: globs(exclude)? })
+        let patterns = |list: &mut dyn Iterator<Item = &'p str>| list.map(Pattern::parse).collect::<Result<Vec<_>>>();
+        Ok(Self { include: patterns(&mut include.into_iter())?, exclude: patterns(&mut exclude.into_iter())? })
     }
 
     pub fn matches(&self, path: &str) -> bool {
         let path = format!("/{path}");
-        let any = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(&path));
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(&path));
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 }
 
-/// A pattern that begins with a word is for any folder.
-fn globs<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Vec<Glob>> {
-    let rooted = |pattern: &str| match pattern.chars().next() {
-        Some(first) if first.is_alphanumeric() || first == '_' => format!("**/{pattern}"),
-        Some('/') | None => pattern.to_owned(),
-        _ => format!("/{pattern}"),
-    };
-    patterns.into_iter().map(|pattern| Glob::parse(&rooted(pattern)).map_err(Error::Glob)).collect()
+impl Pattern {
+    /// Paths have a slash in front of them. A pattern that begins with a word, or names no folder, is for any folder.
+    fn parse(text: &str) -> Result<Self> {
+        if let Some(expression) = text.strip_prefix("regex:") {
+            let whole = Regex::new(&format!("^(?:{expression})$"));
+            let wrong = |error: regex::Error| workdir::Error::Glob { pattern: text.to_owned(), at: 0, reason: error.to_string() };
+            return whole.map(Self::Expression).map_err(|error| Error::Glob(wrong(error)));
+        }
+        let rooted = match text.strip_prefix("./").unwrap_or(text) {
+            glob if glob.starts_with("glob:") => glob["glob:".len()..].to_owned(),
+            rooted if rooted.is_empty() || rooted.starts_with('/') || rooted.starts_with("**/") => rooted.to_owned(),
+            named if named.starts_with(|c: char| c.is_alphanumeric() || c == '_') || !named.contains('/') => format!("**/{named}"),
+            below => format!("/{below}"),
+        };
+        Glob::parse(&rooted).map(Self::Glob).map_err(Error::Glob)
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Glob(glob) => glob.matches(path),
+            Self::Expression(expression) => expression.is_match(path),
+        }
+    }
 }
 
 impl NamespaceFiles {

@@ -10,11 +10,18 @@ fn globs_are_for_any_folder_when_they_begin_with_a_word_9_1() {
         (vec![], vec![], vec!["a.py", "dir/a.py", "dir/sub/b.csv", "_x.txt"]),
         (vec!["a.py"], vec![], vec!["a.py", "dir/a.py"]),
         (vec!["/a.py"], vec![], vec!["a.py"]),
-        (vec!["*.py"], vec![], vec!["a.py"]),
+        (vec!["*.py"], vec![], vec!["a.py", "dir/a.py"]),
+        (vec!["**/*.py"], vec![], vec!["a.py", "dir/a.py"]),
+        (vec!["/*.py"], vec![], vec!["a.py"]),
+        (vec!["*/*.py"], vec![], vec!["dir/a.py"]),
+        (vec!["./a.py"], vec![], vec!["a.py", "dir/a.py"]),
+        (vec!["glob:/*.py"], vec![], vec!["a.py"]),
+        (vec!["regex:/dir/.*"], vec!["regex:.*csv"], vec!["dir/a.py"]),
+        (vec!["{a,b}.*"], vec![], vec!["a.py", "dir/a.py", "dir/sub/b.csv"]),
         (vec!["**.py"], vec![], vec!["a.py", "dir/a.py"]),
         (vec!["dir/**"], vec![], vec!["dir/a.py", "dir/sub/b.csv"]),
         (vec![], vec!["**.csv", "_x.txt"], vec!["a.py", "dir/a.py"]),
-        (vec!["**.py"], vec!["dir/**"], vec!["a.py"]),
+        (vec!["**/*.py"], vec!["dir/**"], vec!["a.py"]),
     ] {
         let selection = Selection::new(include.iter().copied(), exclude.iter().copied()).unwrap();
         let found: Vec<&str> = all.into_iter().filter(|path| selection.matches(path)).collect();
