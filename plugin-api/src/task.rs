@@ -40,6 +40,22 @@ pub struct Plan {
     /// directory. They are no output files of the user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wanted: Vec<String>,
+    /// Archives that the command makes once and finds again in later runs, wherever they run. An older host knows none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<Archive>,
+}
+
+/// A file that outlives the run that made it, for all tasks of the namespace with the same image. It is an offer: the command has to do
+/// without it, and to check what it finds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Archive {
+    /// What it is: a digest of everything it is made of. Letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Where it lies before the run, when there is one; relative to the working directory.
+    pub found: String,
+    /// Where the command puts a new one; it is kept when the run succeeds.
+    pub made: String,
 }
 
 /// What a plan may depend on besides the properties.

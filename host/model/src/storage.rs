@@ -94,6 +94,11 @@ pub fn cache_uri(flow_namespace: &str, flow_id: &str, task_id: &str, value_hash:
     uri(&format!("/{}/{}/{}/cache{value}/cache.zip", namespace(flow_namespace), slug(flow_id), slug(task_id)))
 }
 
+/// An archive that a task of the namespace has made for later runs. No namespace has a part that begins like this.
+pub fn archive_uri(flow_namespace: &str, name: &str) -> String {
+    uri(&format!("/{}/_archives/{name}", namespace(flow_namespace)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

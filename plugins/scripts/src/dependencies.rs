@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use sha2::{Digest, Sha256};
-use switchyard_plugin_api::{PlanFile, TargetOs, prelude::*, script::ScriptProperties};
+use switchyard_plugin_api::{Archive, PlanFile, TargetOs, prelude::*, script::ScriptProperties};
 
 use crate::{
     extra::{Extra, Preparation},
@@ -24,8 +24,8 @@ pub struct Python {
     /// Version of the interpreter, such as `3.13`. Where it is not installed, uv brings it.
     #[serde(default)]
     python_version: Option<String>,
-    /// Keep installed packages for other runs with the same ones. It applies to tasks that run as processes of the host; a container
-    /// installs anew.
+    /// Keep installed packages for other runs with the same ones: in the host's cache directory for tasks that run as its processes, in
+    /// internal storage, for tasks of the same namespace and image, wherever they run elsewhere.
     #[serde(default = "yes")]
     dependency_cache_enabled: bool,
     /// What installs: `UV`, or `PIP`.
@@ -79,11 +79,17 @@ impl Extra for Python {
         let requirements: String = dependencies.iter().map(|line| format!("{line}\n")).collect();
         let key: String = Sha256::digest(format!("{version}\n{requirements}")).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let list = path::name(&requirements, ".txt");
+        let keeps = self.dependency_cache_enabled && context.containerized && !dependencies.is_empty();
+        let archives: Vec<Archive> = keeps.then(|| archive(&key)).into_iter().collect();
+        let word = |name: &str| path::word(&path::absolute(context, name), context.target_os);
+        let words = archives.first().map(|archive| (word(&archive.found), word(&archive.made))).unwrap_or_default();
         let content = format!(
-            "KEY={key} CACHE={} MANAGER={manager} VERSION={version} INSTALL_UV={} UV_VERSION={uv} UV_SHA256={checksum}\nREQUIREMENTS={}\n{PROGRAM}",
+            "KEY={key} CACHE={} MANAGER={manager} VERSION={version} INSTALL_UV={} UV_VERSION={uv} UV_SHA256={checksum}\nREQUIREMENTS={}\nARCHIVE_FOUND={} ARCHIVE_MADE={}\n{PROGRAM}",
             self.dependency_cache_enabled,
             self.uv_auto_install_enabled,
-            path::word(&path::absolute(context, &list), context.target_os),
+            word(&list),
+            words.0,
+            words.1,
         );
         let program = path::name(&content, ".sh");
         let command = format!(". {}", path::word(&path::absolute(context, &program), context.target_os));
@@ -92,6 +98,13 @@ impl Extra for Python {
             command,
             files: vec![file(list, requirements), file(program, content)],
             program: "\"$KESTRA_PYTHON\"".to_owned(),
+            archives,
         }))
     }
+}
+
+/// In a directory that hosts never take for the user's.
+fn archive(key: &str) -> Archive {
+    let file = |which: &str| format!(".kestra_additional_python_lib/{which}-{key}.tar.gz");
+    Archive { name: format!("python-dependencies-{key}.tar.gz"), found: file("found"), made: file("made") }
 }

@@ -1,5 +1,6 @@
 # Brings the Python packages that a task asks for. Read by the shell of the task before its own commands.
-# KEY, CACHE, MANAGER, VERSION, INSTALL_UV, UV_VERSION, UV_SHA256 and REQUIREMENTS are set above.
+# KEY, CACHE, MANAGER, VERSION, INSTALL_UV, UV_VERSION, UV_SHA256 and REQUIREMENTS are set above; ARCHIVE_FOUND and ARCHIVE_MADE too, empty
+# where nothing is kept in archives.
 
 kestra_fail() { echo "dependencies: $*" >&2; exit 1; }
 
@@ -35,32 +36,64 @@ if ! mkdir -p "$kestra_cache" 2>/dev/null || ! [ -w "$kestra_cache" ]; then
 fi
 
 uv=
-if [ "$MANAGER" = UV ]; then kestra_uv; fi
+kestra_bring_uv() { if [ "$MANAGER" = UV ] && [ -z "$uv" ]; then kestra_uv; fi; }
 
-kestra_found=$("$KESTRA_PYTHON" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+# What packages depend on besides their names: SOABI names interpreter, version, processor and C library.
+kestra_meet() {
+  kestra_found=$("$KESTRA_PYTHON" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+  kestra_lib="$kestra_cache/${kestra_found%.*}-$KEY"
+}
+kestra_tag() { "$KESTRA_PYTHON" -c 'import sysconfig; print(sysconfig.get_config_var("SOABI") or sysconfig.get_platform())'; }
+
+kestra_meet
 case "$kestra_found" in
   "$VERSION"|"$VERSION".*) ;;
   *)
     if [ -n "$VERSION" ]; then
+      kestra_bring_uv
       [ -n "$uv" ] || kestra_fail "Python $VERSION is asked for, $kestra_found is here, and there is no uv to bring another one"
       KESTRA_PYTHON=$("$uv" python find "$VERSION" 2>/dev/null) || {
         "$uv" python install --quiet "$VERSION" >&2 || kestra_fail "Python $VERSION cannot be installed"
         KESTRA_PYTHON=$("$uv" python find "$VERSION") || kestra_fail "Python $VERSION cannot be found"
       }
-      kestra_found=$("$KESTRA_PYTHON" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+      kestra_meet
     fi ;;
 esac
 export KESTRA_PYTHON
 
+# Fails when the archive is damaged or was made for another interpreter: the packages are installed anew then.
+kestra_unpack() {
+  [ -n "$ARCHIVE_FOUND" ] && [ -f "$ARCHIVE_FOUND" ] || return 1
+  "$KESTRA_PYTHON" - "$ARCHIVE_FOUND" "$kestra_lib.$$" "$(kestra_tag)" <<'PYTHON' 2>/dev/null || { rm -rf "$kestra_lib.$$"; return 1; }
+import sys, tarfile
+found, place, tag = sys.argv[1:]
+with tarfile.open(found) as archive:
+    if archive.next().name != tag: sys.exit(1)
+    archive.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+PYTHON
+  mv "$kestra_lib.$$/$(kestra_tag)" "$kestra_lib" && rmdir "$kestra_lib.$$"
+}
+
+kestra_pack() {
+  [ -n "$ARCHIVE_MADE" ] || return 0
+  mkdir -p "${ARCHIVE_MADE%/*}"
+  "$KESTRA_PYTHON" - "$ARCHIVE_MADE" "$kestra_lib" "$(kestra_tag)" <<'PYTHON' || { rm -f "$ARCHIVE_MADE"; echo "dependencies: the packages are not kept for later runs" >&2; }
+import sys, tarfile
+made, library, tag = sys.argv[1:]
+with tarfile.open(made, "w:gz", compresslevel=3) as archive: archive.add(library, arcname=tag)
+PYTHON
+}
+
 if [ -s "$REQUIREMENTS" ]; then
-  kestra_lib="$kestra_cache/${kestra_found%.*}-$KEY"
-  if [ ! -d "$kestra_lib" ]; then
+  if [ ! -d "$kestra_lib" ] && ! kestra_unpack; then
+    kestra_bring_uv
     if [ -n "$uv" ]; then
       "$uv" pip install --quiet --python "$KESTRA_PYTHON" --target "$kestra_lib.$$" -r "$REQUIREMENTS" >&2
     else
       "$KESTRA_PYTHON" -m pip install --quiet --target "$kestra_lib.$$" -r "$REQUIREMENTS" >&2
     fi || { rm -rf "$kestra_lib.$$"; kestra_fail "the packages cannot be installed: $(tr '\n' ' ' < "$REQUIREMENTS")"; }
     if [ -d "$kestra_lib" ]; then rm -rf "$kestra_lib.$$"; else mv "$kestra_lib.$$" "$kestra_lib"; fi
+    kestra_pack
   fi
   export PYTHONPATH="$kestra_lib"
 fi

@@ -1,6 +1,6 @@
 //! Properties that only one language has.
 
-use switchyard_plugin_api::{PlanFile, prelude::*, script::ScriptProperties};
+use switchyard_plugin_api::{Archive, PlanFile, prelude::*, script::ScriptProperties};
 
 /// What a language's own properties change.
 pub trait Extra: serde::de::DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -29,6 +29,8 @@ pub struct Preparation {
     pub files: Vec<PlanFile>,
     /// What runs a script afterwards, as a word of the shell.
     pub program: String,
+    /// What it keeps for later runs.
+    pub archives: Vec<Archive>,
 }
 
 /// Most languages have no properties of their own.

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use switchyard_plugin_api::{PlanFile, TargetOs, prelude::*, script::ScriptProperties};
+use switchyard_plugin_api::{Archive, PlanFile, TargetOs, prelude::*, script::ScriptProperties};
 
 use crate::{
     describe,
@@ -87,8 +87,8 @@ impl<L: Spoken> Task for Script<L> {
             base.before_commands = Some(own.chain(base.before_commands.unwrap_or_default()).collect());
         }
         let mut files = vec![PlanFile { path: name, content: content.into_owned(), executable: false }];
-        prepare(&mut base, preparation, &mut files);
-        Ok(Plan { files, ..plan::<L>(&base, true, &commands) })
+        let archives = prepare(&mut base, preparation, &mut files);
+        Ok(Plan { files, archives, ..plan::<L>(&base, true, &commands) })
     }
 }
 
@@ -102,16 +102,17 @@ impl<L: Spoken> Task for Commands<L> {
 
     fn plan(&self, properties: &Self::Properties, context: &PlanContext) -> Result<Plan, Error> {
         let (mut base, mut files) = (properties.base.clone(), Vec::new());
-        prepare(&mut base, properties.extra.preparation(&properties.base, context)?, &mut files);
-        Ok(Plan { files, ..plan::<L>(&base, L::LANGUAGE.commands_fail_fast, &properties.commands) })
+        let archives = prepare(&mut base, properties.extra.preparation(&properties.base, context)?, &mut files);
+        Ok(Plan { files, archives, ..plan::<L>(&base, L::LANGUAGE.commands_fail_fast, &properties.commands) })
     }
 }
 
-/// Puts a preparation in front of the user's own commands.
-fn prepare(base: &mut ScriptProperties, preparation: Option<Preparation>, files: &mut Vec<PlanFile>) {
-    let Some(preparation) = preparation else { return };
+/// Puts a preparation in front of the user's own commands; answers what it keeps.
+fn prepare(base: &mut ScriptProperties, preparation: Option<Preparation>, files: &mut Vec<PlanFile>) -> Vec<Archive> {
+    let Some(preparation) = preparation else { return Vec::new() };
     base.before_commands.get_or_insert_default().insert(0, preparation.command);
     files.extend(preparation.files);
+    preparation.archives
 }
 
 fn plan<L: Spoken>(base: &ScriptProperties, fail_fast: bool, commands: &[String]) -> Plan {

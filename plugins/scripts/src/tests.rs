@@ -115,6 +115,9 @@ fn python_brings_its_packages_and_its_version_first() {
         let plan = plan_in(&context(containerized), "python.Script", &properties);
         let [script, list, program] = plan.files.as_slice() else { panic!("{:?}", plan.files) };
         assert_eq!(list.content, "x==1\ny\n");
+        let archives: Vec<&str> = plan.archives.iter().map(|archive| archive.made.as_str()).collect();
+        assert_eq!(archives.len(), usize::from(containerized), "on the host the cache directory serves");
+        assert!(archives.iter().all(|made| program.content.contains(&format!(" ARCHIVE_MADE=/wd/{made}\n"))), "{}", program.content);
         assert!(program.content.contains(" CACHE=true MANAGER=UV VERSION=3.12 INSTALL_UV=true "), "{}", program.content);
         let expected = format!(
             "echo '##kestra:log:debug##'\nset -e\n. /wd/{}\nmine\necho '##kestra:log:info##'\n\"$KESTRA_PYTHON\" /wd/{}",

@@ -6,6 +6,10 @@
 #[allow(dead_code)]
 mod stage;
 
+#[path = "../tools/installed.rs"]
+#[allow(dead_code)]
+mod installed;
+
 mod files;
 mod languages;
 mod legacy;

@@ -1,10 +1,13 @@
 //! Packages that a Python task asks for. They come from the package index, so these run where it can be reached.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
-use crate::place::{Place, command, entries, write_flow};
+use crate::{
+    installed,
+    place::{Place, command, entries, write_flow},
+};
 
 /// The helper package, unmodified: outputs, counters, timers, its logger.
 #[test]
@@ -54,6 +57,65 @@ fn pypi_script_1_2_a_package_that_does_not_exist_fails_and_says_so() {
     let ran = stage.finish(&mut with_index(command(&stage)));
     assert!(ran.stderr.contains("the packages cannot be installed: switchyard-no-such-package==0"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("| never"), "{}", ran.stderr);
+}
+
+/// A wheel with one module, made by hand.
+fn wheel(folder: &Path) {
+    let program = r#"import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    wheel.writestr("tiny.py", "answer = 42\n")
+    info = {"METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n", "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    for name, text in info.items(): wheel.writestr("tiny-1.dist-info/" + name, text)
+    wheel.writestr("tiny-1.dist-info/RECORD", "tiny.py,,\ntiny-1.dist-info/METADATA,,\ntiny-1.dist-info/WHEEL,,\ntiny-1.dist-info/RECORD,,\n")
+"#;
+    let made = Command::new("python3").args(["-c", program]).arg(folder.join("tiny-1-py3-none-any.whl")).status();
+    assert!(made.unwrap().success());
+}
+
+/// A pip that Python reads as it lies; `cargo xtask test` brings it.
+fn pip(wheels: &Path) -> String {
+    let names = fs::read_dir(wheels).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.into_iter().find(|name| name.starts_with("pip-")).unwrap()
+}
+
+#[test]
+fn docker_script_1_2_packages_are_kept_for_later_containers() {
+    let stage = Place::Docker.stage();
+    wheel(&stage.path("home"));
+    let wheels = installed::python("aws").join("../../wheels");
+    let allowed =
+        "plugins:\n  configurations:\n    - type: io.kestra.plugin.scripts.runner.docker.Docker\n      values: {volume-enabled: true}\n";
+    stage.write("switchyard.yaml", allowed);
+    for (round, links) in [("installed", "/own"), ("kept", "/nowhere")] {
+        // The Python of this machine, in a container.
+        let task = format!(
+            r#"  - id: x
+    type: io.kestra.plugin.scripts.python.Script
+    containerImage: busybox:switchyard-test
+    taskRunner:
+      type: io.kestra.plugin.scripts.runner.docker.Docker
+      pullPolicy: NEVER
+      volumes: ["/usr:/usr:ro", "/lib:/lib:ro", "/lib64:/lib64:ro", "{wheels}:/pip:ro", "{own}:/own:ro"]
+    env: {{PATH: "/usr/bin:/bin", PYTHONPATH: "/pip/{pip}", PIP_NO_INDEX: "1", PIP_FIND_LINKS: "{links}"}}
+    packageManager: PIP
+    dependencies: [tiny]
+    outputFiles: ["**"]
+    script: |
+      import tiny
+      print(tiny.answer)
+"#,
+            wheels = fs::canonicalize(&wheels).unwrap().display(),
+            own = stage.path("home").display(),
+            pip = pip(&wheels),
+        );
+        write_flow(&stage, &task);
+        let ran = stage.finish(command(&stage).args(["--data-dir", "data"]));
+        let document: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+        let task = &document["taskRunList"][0];
+        assert_eq!(task["state"]["current"], "SUCCESS", "{round}: {}", ran.stderr);
+        assert_eq!(task["outputs"]["outputFiles"], json!({}), "nothing of ours is taken for the task's");
+        assert!(entries(&ran.stderr).contains(&("INFO".to_owned(), "42".to_owned())), "{round}: {}", ran.stderr);
+    }
 }
 
 /// The package index of the surroundings, which a stage otherwise hides.

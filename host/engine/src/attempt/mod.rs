@@ -1,5 +1,6 @@
 //! One attempt of one task in the hands of a runner: from its slot to its outputs.
 
+mod archives;
 mod cancel;
 mod context;
 mod files;
@@ -347,6 +348,9 @@ impl Attempt {
             self.log.message(Level::Error, &format!("Command failed with exit code {}{why}", outcome.exit_code));
         }
         capture.details.extend(outcome.details);
+        if ok {
+            archives::keep(&self.shared, &self.prepared, directory, &self.log).await;
+        }
         let outputs = script_outputs(Some(outcome.exit_code), capture, files);
         self.log.phase(Phase::Done);
         if ok { TaskEnd::state(State::Success).outputs(outputs) } else { failed(outputs) }

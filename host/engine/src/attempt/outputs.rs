@@ -43,8 +43,11 @@ pub(super) async fn collect(
             .chain(own)
             .cloned()
             .chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")))
+            .chain(prepared.archives.iter().flat_map(|archive| [archive.found.clone(), archive.made.clone()]))
             .chain([PYTHON_LIBRARY.to_owned()]);
-        let found = directory.capture(&Capture::new(request.files.outputs.clone()).without(own)).map_err(|e| plain(&e))?;
+        let made = |pattern: &&String| prepared.archives.iter().any(|archive| archive.made == **pattern);
+        let patterns = request.files.outputs.iter().filter(|pattern| !made(pattern)).cloned();
+        let found = directory.capture(&Capture::new(patterns).without(own)).map_err(|e| plain(&e))?;
         for warning in found.warnings {
             log.message(Level::Warn, &warning);
         }

@@ -8,7 +8,7 @@ use switchyard_store::{
     workdir::{FileMode, WorkDir},
 };
 
-use super::log::TaskLog;
+use super::{archives, log::TaskLog};
 use crate::{
     engine::Shared,
     script::{Content, Input, Prepared},
@@ -49,6 +49,7 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
         put(&directory, file, &content)?;
     }
     prepared.fetched = fetched.paths.into_values().collect();
+    archives::place(shared, prepared, &directory, log).await;
     Ok(directory)
 }
 

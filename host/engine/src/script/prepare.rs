@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use switchyard_expr::{Engine, Overlay, Scope, Val};
 use switchyard_model::TaskRun;
 use switchyard_plugin_api::{
-    Command, Component, DynTask, DynTaskRunner, Error, Files, Image, Paths, Placement, PlanContext, PlanFile, RunRequest, TargetOs,
+    Archive, Command, Component, DynTask, DynTaskRunner, Error, Files, Image, Paths, Placement, PlanContext, PlanFile, RunRequest, TargetOs,
 };
 use switchyard_registry::Registry;
 
@@ -52,6 +52,8 @@ pub struct Prepared {
     pub files: Vec<PlanFile>,
     /// Names of the stored files that commands and scripts mention, once they are placed in the working directory.
     pub fetched: Vec<String>,
+    /// What the task keeps for later runs.
+    pub archives: Vec<Archive>,
     /// Rendered properties, for tasks that do their work themselves.
     pub properties: Json,
     pub plan: PlanContext,
@@ -140,10 +142,12 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
         files,
         timeout_ms: given.timeout_ms,
     };
-    let mut plan_files = Vec::new();
+    let (mut plan_files, mut archives) = (Vec::new(), Vec::new());
     if given.component.planned {
-        let made = given.task.plan(&own, &plan)?;
+        let mut made = given.task.plan(&own, &plan)?;
         request.files.outputs.extend(made.wanted.iter().cloned());
+        archives = std::mem::take(&mut made.archives);
+        request.files.outputs.extend(archives.iter().map(|archive| archive.made.clone()));
         plan_files = apply(&mut request, made, &paths);
         if needs_image(&runner_component) {
             require_image(&request, &runner_component.type_name)?;
@@ -158,6 +162,7 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
         inputs,
         files: plan_files,
         fetched: Vec::new(),
+        archives,
         properties: own,
         plan,
         warnings,
