@@ -38,7 +38,7 @@ pub async fn attach(
     if let Some(Checkpoint { container_id, outcome: Some(outcome), .. }) = checkpoint {
         // It is over; only the removal may be left to do.
         if inspect(&engine, &container_id).await?.is_some()
-            && let Err(reason) = remove(engine.clone(), container_id.clone()).await
+            && let Err(reason) = remove(engine.clone(), container_id.clone(), request.task.key.clone()).await
         {
             context.message(Level::Warn, format!("the container {container_id} of an earlier host could not be removed: {reason}"));
         }
@@ -51,7 +51,7 @@ pub async fn attach(
         let Some(id) = candidate.id.clone() else { continue };
         if chosen.is_none() && resume && verdict(&candidate) == Verdict::Follow {
             chosen = Some((id, candidate.config.and_then(|c| c.working_dir).unwrap_or_default()));
-        } else if let Err(reason) = remove(engine.clone(), id.clone()).await {
+        } else if let Err(reason) = remove(engine.clone(), id.clone(), request.task.key.clone()).await {
             context.message(Level::Warn, format!("the container {id} of an earlier host could not be removed: {reason}"));
         }
     }

@@ -153,6 +153,24 @@ pub enum Failure {
         /// The engine's message.
         message: String,
     },
+    /// A user or group that the image does not have.
+    #[error("the image {image} has no user or group of property user ({user}): {message}")]
+    NoUser {
+        /// Which image.
+        image: String,
+        /// As written.
+        user: String,
+        /// The engine's message.
+        message: String,
+    },
+    /// A network that the engine does not have.
+    #[error("the engine cannot use the network {network}: {message}")]
+    NoNetwork {
+        /// As written.
+        network: String,
+        /// The engine's message.
+        message: String,
+    },
     /// A limit that the engine does not accept.
     #[error("the engine does not accept the limits of the task: {message}")]
     Limits {
@@ -226,6 +244,8 @@ impl Failure {
             Self::Mount { .. } => "docker::mount_refused",
             Self::PortTaken { .. } => "docker::port_taken",
             Self::NoDevice { .. } => "docker::no_device",
+            Self::NoUser { .. } => "docker::no_user",
+            Self::NoNetwork { .. } => "docker::no_network",
             Self::Limits { .. } => "docker::invalid_limits",
             Self::Platform { .. } => "docker::no_platform",
             Self::NoSpace { .. } => "docker::no_space",
@@ -276,6 +296,8 @@ impl Failure {
             Self::InvalidHost { .. } => Some("/host".into()),
             Self::NoDevice { .. } => Some("/deviceRequests".into()),
             Self::PortTaken { .. } => Some("/portBindings".into()),
+            Self::NoUser { .. } => Some("/user".into()),
+            Self::NoNetwork { .. } => Some("/networkMode".into()),
             _ => None,
         }
     }
@@ -311,6 +333,8 @@ impl Failure {
             }
             Self::PortTaken { .. } => "choose another host port, or leave it out: 0:80 takes a free one",
             Self::NoDevice { .. } => "install the vendor's container runtime on the engine's machine, or remove deviceRequests",
+            Self::NoUser { .. } => "write a number, such as 1000 or 1000:1000, or a name that stands in the image's /etc/passwd",
+            Self::NoNetwork { .. } => "write bridge, host, none, container:ID, or one of `docker network ls`",
             Self::Limits { .. } => "lower cpu.cpus to what the engine's machine has; memory.memory must be 6 MB or more",
             Self::Platform { .. } => "set platform to one that the image has, such as linux/amd64, or choose another image",
             Self::NoSpace { .. } => "remove unused images and volumes on the engine's machine (docker system prune)",

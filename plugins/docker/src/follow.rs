@@ -90,6 +90,7 @@ impl Following<'_> {
     /// Follows to the end.
     pub async fn to_the_end(&self, mut source: Source) -> Result<End, Failure> {
         let mut asked = None;
+        let mut away = false;
         loop {
             match self.round(source, &mut asked).await {
                 Round::Detached => {
@@ -102,14 +103,24 @@ impl Following<'_> {
                     if !matches!(ended, Ended::Complete) {
                         self.catch_up(&ended, patience).await;
                     }
-                    return Ok(End::Exited(self.exit(code, cancellation.is_some()).await?, cancellation));
+                    let exit = Exit { engine_was_away: away, ..self.exit(code, cancellation.is_some()).await? };
+                    return Ok(End::Exited(exit, cancellation));
                 }
                 Round::Broken(error) => {
                     if status(&error) == Some(404) {
                         return Err(self.vanished());
                     }
-                    tracing::debug!(container = self.container, error = chain(&error), "lost the engine, waiting for it");
-                    self.engine_is_back(error).await?;
+                    let lost = format!(
+                        "lost the Docker engine at {} ({}); the container may go on without it: waiting up to {} min for the engine",
+                        self.engine.endpoint,
+                        chain(&error),
+                        ABSENCE.as_secs() / 60
+                    );
+                    self.context.message(Level::Warn, lost);
+                    if !self.engine_is_back(error, &mut asked).await? {
+                        return Ok(End::Detached);
+                    }
+                    away = true;
                     // The log of a container that has ended meanwhile ends by itself.
                     source = Source::Replay(logs::replay(&self.engine.docker, self.container, true));
                 }
@@ -153,8 +164,7 @@ impl Following<'_> {
                     if cancellation.reason == CancelReason::Detach {
                         return Round::Detached;
                     }
-                    let grace = self.grace.unwrap_or(cancellation.grace());
-                    *asked = Some(Asked { cancellation, until: Instant::now() + grace, _stopping: self.stop(grace) });
+                    *asked = Some(self.asked(cancellation));
                 }
                 _ = timer.tick() => {
                     let position = self.taken.position();
@@ -194,6 +204,11 @@ impl Following<'_> {
             Some(Err(error)) => Err(error),
             None => Err(EngineError::RequestTimeoutError),
         }
+    }
+
+    fn asked(&self, cancellation: Cancellation) -> Asked {
+        let grace = self.grace.unwrap_or(cancellation.grace());
+        Asked { cancellation, until: Instant::now() + grace, _stopping: self.stop(grace) }
     }
 
     /// Asks the container to end, again and again until the task is dropped.
@@ -243,15 +258,26 @@ impl Following<'_> {
         self.context.message(Level::Warn, message);
     }
 
-    async fn engine_is_back(&self, error: EngineError) -> Result<(), Failure> {
-        let deadline = Instant::now() + ABSENCE;
+    /// Waits for the engine; false when the host goes meanwhile. Whoever asks for the end does not wait longer than the grace: nobody can
+    /// end the container now.
+    async fn engine_is_back(&self, error: EngineError, asked: &mut Option<Asked>) -> Result<bool, Failure> {
+        let mut deadline = Instant::now() + ABSENCE;
         let mut last = error;
         let mut pause = Duration::from_millis(200);
         while Instant::now() < deadline {
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                cancellation = self.context.cancelled(), if asked.is_none() => {
+                    if cancellation.reason == CancelReason::Detach {
+                        return Ok(false);
+                    }
+                    let asked = asked.insert(self.asked(cancellation));
+                    deadline = deadline.min(asked.until);
+                }
+            }
             pause = (pause * 2).min(Duration::from_secs(5));
             match self.engine.inspect(self.container).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(error) if status(&error) == Some(404) => return Err(self.vanished()),
                 Err(error) => last = error,
             }

@@ -161,7 +161,7 @@ impl Launch<'_> {
             let directory = config.working_dir.unwrap_or_default();
             return Ok(found.id.map(|id| Leftover { id, directory }));
         }
-        remove(self.engine.clone(), name.clone()).await.map_err(|reason| Failure::Lost {
+        remove(self.engine.clone(), name.clone(), self.key.to_owned()).await.map_err(|reason| Failure::Lost {
             endpoint: self.engine.endpoint.clone(),
             doing: "removing the container of an earlier run".to_owned(),
             reason,

@@ -16,6 +16,8 @@ pub struct Exit {
     pub limit: Option<i64>,
     /// What the engine has to say.
     pub error: Option<String>,
+    /// The engine stopped while the container ran, and came back.
+    pub engine_was_away: bool,
 }
 
 impl From<ContainerInspectResponse> for Exit {
@@ -26,6 +28,7 @@ impl From<ContainerInspectResponse> for Exit {
             out_of_memory: state.oom_killed.unwrap_or(false),
             limit: found.host_config.and_then(|host| host.memory).filter(|limit| *limit > 0),
             error: state.error.filter(|error| !error.is_empty()),
+            engine_was_away: false,
         }
     }
 }
@@ -44,6 +47,12 @@ pub fn of(exit: &Exit, cancellation: Option<Cancellation>) -> Outcome {
     }
     if exit_code == 0 {
         return outcome;
+    }
+    if exit.engine_was_away && exit_code > 128 {
+        outcome.signal = Some(exit_code - 128);
+        let message =
+            "the engine stopped while the container ran, and ended it; with `live-restore` an engine leaves its containers running";
+        return outcome.because(FailureReason::KilledOutside, message);
     }
     if exit.out_of_memory {
         outcome.signal = (exit_code == 128 + SIGKILL).then_some(SIGKILL);
@@ -75,6 +84,15 @@ mod tests {
     use bollard::models::{ContainerState, HostConfig};
 
     use super::*;
+
+    #[test]
+    fn docker_d23_an_engine_that_ended_its_containers_is_named() {
+        for (code, reason) in [(143, Some(FailureReason::KilledOutside)), (137, Some(FailureReason::KilledOutside)), (3, None), (0, None)] {
+            let outcome = of(&Exit { code, engine_was_away: true, ..Exit::default() }, None);
+            assert_eq!(outcome.reason, reason, "{code}");
+            assert_eq!(outcome.message.is_some_and(|message| message.contains("live-restore")), reason.is_some(), "{code}");
+        }
+    }
 
     #[test]
     fn docker_d17_why_it_ended() {

@@ -103,6 +103,17 @@ fn known(blueprint: &Blueprint, message: &str) -> Option<Failure> {
     if has(&["range of cpus is from", "minimum memory limit", "memory limit", "memoryswap", "memory reservation", "invalid cpus"]) {
         return Some(Failure::Limits { message });
     }
+    if has(&["unable to find user", "unable to find group", "no matching entries in passwd file", "no matching entries in group file"]) {
+        let user = blueprint.body.user.clone().unwrap_or_else(|| "that of the image".to_owned());
+        return Some(Failure::NoUser { image: blueprint.image.to_string(), user, message });
+    }
+    // Docker: `network x not found`; Podman: `unable to find network with name or ID x: network not found`.
+    if let Some(network) = host.and_then(|h| h.network_mode.clone())
+        && lower.contains("network")
+        && has(&["not found", "no such container", "cannot join network", "could not find"])
+    {
+        return Some(Failure::NoNetwork { network, message });
+    }
     if has(&["no matching manifest", "does not match the specified platform", "exec format error while loading"]) {
         return Some(Failure::Platform { image: blueprint.image.to_string(), message });
     }

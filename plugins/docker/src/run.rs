@@ -79,7 +79,7 @@ impl Run {
             };
             self.context.detail("containerId", id.clone());
             // From here on the container is removed on every way out that does not say otherwise.
-            let cleanup = Cleanup::new(self.engine.clone(), id.clone());
+            let cleanup = Cleanup::new(self.engine.clone(), id.clone(), &self.request.task.key);
             let started = match self.start(&id, &blueprint, with_volume).await {
                 Ok(started) => started,
                 Err(failure) => {
@@ -110,7 +110,7 @@ impl Run {
     /// Follows a started container, copies files out of its working directory and removes it.
     pub async fn follow(&self, id: String, directory: String, source: Source, position: Position) -> Result<Outcome, Failure> {
         let properties = &self.request.properties;
-        let cleanup = Cleanup::new(self.engine.clone(), id.clone());
+        let cleanup = Cleanup::new(self.engine.clone(), id.clone(), &self.request.task.key);
         self.context.phase(Phase::Running);
         let following = Following {
             engine: &self.engine,

@@ -129,6 +129,7 @@ pub async fn docker_d23_an_engine_that_is_killed_and_comes_back_loses_nothing() 
     daemon.docker(&["exec", container.trim(), "touch", "/go"]);
     let outcome = running.await.unwrap().unwrap();
     assert_eq!(outcome.exit_code, 3, "{outcome:?}");
+    assert!(setup.host.warnings()[0].starts_with(&format!("lost the Docker engine at {}", daemon.host())), "{:?}", setup.host.warnings());
     let count: u32 = setup.read("count").trim().parse().unwrap();
     let lines = |word: &str| (0..count).map(|i| format!("{word} {i}\n")).collect::<String>();
     assert_eq!((setup.host.stdout(), setup.host.stderr()), (lines("line"), lines("err")));
@@ -222,13 +223,31 @@ pub async fn docker_bad_a_container_removed_by_hand_is_named() {
     let setup = Setup::new("echo up; sleep 1000", none()).outputs(&["x"]);
     let running = setup.spawn();
     setup.host.until("it runs", |h| h.stdout() == "up\n").await;
-    docker(&["rm", "-fv", &setup.containers()[0]]);
+    // As people do it: the volume stays.
+    docker(&["rm", "-f", &setup.containers()[0]]);
     match running.await.unwrap() {
         // The engine may still answer for a moment, and then says that it was killed.
         Ok(outcome) => assert_eq!(outcome.exit_code, 137, "{outcome:?}"),
         Err(error) => assert!(["docker::container_vanished", "docker::download_failed"].contains(&error.code.as_str()), "{error}"),
     }
     setup.assert_gone();
+}
+
+#[tokio::test]
+pub async fn docker_bad_a_user_or_network_that_is_not_there_is_named() {
+    for (property, code) in [("user", "docker::no_user"), ("networkMode", "docker::no_network")] {
+        let setup = Setup::new("true", json!({ property: "nosuchthing" }));
+        setup.write("in.txt", "");
+        let error = setup.run().await.unwrap_err();
+        assert_eq!(
+            (error.code.as_str(), error.kind, error.property),
+            (code, ErrorKind::User, Some(format!("/{property}"))),
+            "{}",
+            error.message
+        );
+        assert!(error.message.contains("nosuchthing"), "{}", error.message);
+        setup.assert_gone();
+    }
 }
 
 #[tokio::test]
