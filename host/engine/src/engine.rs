@@ -36,6 +36,7 @@ use crate::{
     context,
     flows::Flows,
     gate::{Gates, Places},
+    instance,
     keeper::Keeper,
     listen::Listeners,
     load::Prepared,
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     pub expr: Expressions,
     pub observer: Arc<dyn Observer>,
     pub journal: Journal,
+    /// Names the journal on other systems.
+    pub instance: String,
     pub logs: Logs,
     pub storage: Storage,
     pub work_dirs: WorkDirs,
@@ -144,6 +147,14 @@ impl Engine {
             None => Journal::off(),
         };
         let memory = Memory::new(journal.clone());
+        let instance = match &options.config.journal {
+            Some(shared) => shared.instance(),
+            None if options.journal => instance::of_directory(&data).unwrap_or_else(|error| {
+                tracing::warn!(%error, "this host cannot keep its id: what it leaves on other systems is not found by it");
+                instance::passing()
+            }),
+            None => instance::passing(),
+        };
         Ok(Self(Arc::new(Shared {
             places: journal.is_shared().then(|| Places::new(memory.clone(), journal.clone())),
             memory,
@@ -153,6 +164,7 @@ impl Engine {
             expr: Expressions::default(),
             observer,
             journal,
+            instance,
             logs: Logs::new(data.join("logs")),
             storage: match &options.config.storage {
                 Some(place) => place.open().map_err(|error| Error::user(error.code(), error.to_string()))?,

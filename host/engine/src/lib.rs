@@ -19,6 +19,7 @@ mod engine;
 pub mod flows;
 mod gate;
 mod http;
+mod instance;
 pub mod keeper;
 mod left;
 mod lint;

@@ -110,6 +110,9 @@ pub enum Failure {
     /// No image was named.
     #[error("the task names no image")]
     ImageRequired,
+    /// No program was named. A pod without a command would run what its image brings.
+    #[error("there is no program to run: the command is an empty list")]
+    EmptyCommand,
     /// `credentials` cannot be used.
     #[error("the credentials for {registry} cannot be used: {reason}")]
     InvalidCredentials {
@@ -274,6 +277,7 @@ impl Failure {
             Self::Quota { .. } => "kubernetes::quota_exceeded",
             Self::Refused { .. } => "kubernetes::api_refused",
             Self::ImageRequired => "kubernetes::image_required",
+            Self::EmptyCommand => "kubernetes::empty_command",
             Self::InvalidCredentials { .. } => "kubernetes::invalid_credentials",
             Self::Image { .. } => "kubernetes::image_pull_failed",
             Self::Container { .. } => "kubernetes::container_not_created",
@@ -332,7 +336,7 @@ impl Failure {
     fn help(&self) -> Option<&'static str> {
         Some(match self {
             Self::InvalidConfig { .. } => {
-                "certificates and keys are PEM, or the base64 of PEM as in a kubeconfig (kubectl config view --minify --flatten)"
+                "certificates and keys are PEM, or the base64 of PEM as in a kubeconfig (kubectl config view --minify --flatten); key stores are PKCS#12"
             }
             Self::NoCluster { .. } => "set config on the runner, or KUBECONFIG, or run the host in a pod with a service account",
             Self::Unreachable { reason, .. } if reason.contains("certificate") => {
@@ -340,7 +344,9 @@ impl Failure {
             }
             Self::Unreachable { .. } => "check config.masterUrl, and that this machine reaches the API server",
             Self::Unauthorized { .. } => "renew the token or the client certificate; tokenFile and exec are renewed by themselves",
-            Self::Forbidden { .. } => "let an administrator apply the runner's rbac.yaml; `switchyard doctor` lists what is missing",
+            Self::Forbidden { .. } => {
+                "`switchyard doctor` lists what is missing, and `switchyard plugins show io.kestra.plugin.kubernetes.runner.Kubernetes` prints a manifest that grants it"
+            }
             Self::NamespaceMissing { .. } => "create the namespace, or set namespace to one that exists",
             Self::InvalidPod { .. } | Self::InvalidField { .. } => {
                 "`switchyard run --dry-run` shows the pod; check podSpec, containerSpec and resources"
@@ -349,6 +355,7 @@ impl Failure {
             Self::Denied { .. } => "set what the policy asks for in podSpec.securityContext and containerSpec.securityContext",
             Self::Quota { .. } => "wait for other pods to end, raise the quota, or lower resources",
             Self::ImageRequired => "set containerImage on the task",
+            Self::EmptyCommand => "give commands at least one entry",
             Self::InvalidCredentials { .. } => "set username and password, or auth",
             Self::Image { refused: true, .. } => {
                 "check the image's name and tag, and set credentials or imagePullSecrets for a private registry"

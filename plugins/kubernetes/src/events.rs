@@ -36,7 +36,7 @@ pub async fn warnings(cluster: &Cluster, namespace: &str, pod: &str, uid: &str, 
     let list = match cluster.ask(&call, Duration::from_secs(5)).await {
         Ok(bytes) => serde_json::from_slice::<List>(&bytes),
         Err(trouble) if trouble.status() == Some(403) => {
-            let message = "the pod's events may say more, but this account may not list events: see rbac.yaml of the runner";
+            let message = "the pod's events may say more, but this account may not list events: `switchyard doctor` says what it lacks";
             context.message(Level::Warn, message);
             return Vec::new();
         }

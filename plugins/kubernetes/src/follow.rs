@@ -203,7 +203,8 @@ impl<'a> Following<'a> {
         moved?.report(&self.run.context);
         // The time limits are those of the cluster, not of our network.
         starting.pass(began.elapsed());
-        context.phase(Phase::Starting);
+        // Only now the image of the task's own container is fetched.
+        context.phase(Phase::Pulling);
         Ok(())
     }
 
@@ -460,7 +461,7 @@ fn killed(pod: &Pod, cancellation: Cancellation) -> Outcome {
 }
 
 /// Whether the init container of this pod waits for files, or only makes directories.
-fn takes_files(pod: &Pod) -> bool {
+pub fn takes_files(pod: &Pod) -> bool {
     let inits = pod.spec.as_ref().and_then(|s| s.init_containers.as_ref());
     inits.into_iter().flatten().any(|c| c.name == UPLOAD && c.command.iter().flatten().any(|part| part.contains("/ready")))
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use switchyard_plugin_api::{Error, Health};
+use switchyard_plugin_api::{Error, Health, TaskRunner as _};
 
 use crate::{
     cluster::{Call, Cluster},
     properties::Properties,
+    runner::Kubernetes,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,7 +87,11 @@ pub async fn health(properties: &Properties) -> Health {
     if missing.is_empty() {
         return Health { ok: true, message: format!("{place}, namespace {namespace}"), facts };
     }
-    let message = format!("{place}: in namespace {namespace} this account may not {}; apply the runner's rbac.yaml", missing.join("; "));
+    let message = format!(
+        "{place}: in namespace {namespace} this account may not {}; `switchyard plugins show {}` prints a manifest that grants it",
+        missing.join("; "),
+        Kubernetes::TYPE
+    );
     facts.insert("rightsMissing".to_owned(), missing.into());
     Health { ok: false, message, facts }
 }

@@ -73,7 +73,6 @@ impl Launch<'_> {
                         return Err(Failure::Quota { namespace: namespace.to_owned(), waited: started.elapsed(), message });
                     }
                     if !told {
-                        self.context.phase(Phase::Queued);
                         self.context.message(Level::Info, format!("the namespace's quota is used up, waiting: {message}"));
                         told = true;
                     }

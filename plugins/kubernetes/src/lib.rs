@@ -2,7 +2,7 @@
 //!
 //! A [`Run`](run::Run) goes from a request to its outcome: [`pod`] says what is to be created (pure), [`cluster`] connects, asks and watches, [`launch`]
 //! creates, [`follow`] waits for the start (with [`start`]), moves files ([`files`] over [`exec`]), carries output ([`logs`]) and reads the pod's
-//! [`state`], [`cleanup`] removes. [`attach`] enters the same path in its middle, after a restart of the host.
+//! [`state`], [`cleanup`] removes, [`tidy`] what earlier hosts left. [`attach`] enters the same path in its middle, after a restart of the host.
 
 #![forbid(unsafe_code)]
 
@@ -27,6 +27,7 @@ pub mod scalar;
 mod secret;
 mod start;
 mod state;
+mod tidy;
 
 use runner::Kubernetes;
 

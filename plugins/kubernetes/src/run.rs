@@ -14,9 +14,9 @@ use crate::{
     events,
     follow::{End, Following},
     launch::{self, Launch},
-    pod::{Blueprint, secret_name},
+    pod::{Blueprint, INSTANCE, secret_name},
     properties::Properties,
-    state,
+    state, tidy,
 };
 
 /// A request at a cluster.
@@ -36,9 +36,9 @@ impl Run {
             self.context.message(Level::Warn, note.clone());
         }
         let properties = &self.request.properties;
-        self.context.phase(Phase::Starting);
+        self.context.phase(Phase::Queued);
         let watch = tokio::select! {
-            watch = self.cluster.watch(properties.namespace()) => watch?,
+            watch = self.cluster.watch(properties.namespace(), self.request.task.labels.get(INSTANCE).map(String::as_str)) => watch?,
             _ = self.context.cancelled() => return Err(Failure::Cancelled),
         };
         // The pod of an attempt before this one may still be at work, when its host has gone for good.
@@ -52,13 +52,18 @@ impl Run {
         let launch = Launch { cluster: &self.cluster, blueprint, properties, key: &self.request.task.key, context: &self.context };
         self.still_wanted()?;
         let launched = launch.create(&mut tracked).await?;
-        let known = if launched.adopted { checkpoint::known_behind(&self.context, <_>::default()).await } else { 0 };
-        self.follow(launched.pod, tracked, Checkpoint::default(), known).await
+        if launched.adopted {
+            drop(tracked);
+            return self.go_on(launched.pod, Checkpoint::default()).await;
+        }
+        self.follow(launched.pod, tracked, Checkpoint::default(), 0).await
     }
 
     /// Follows a pod that was there before.
     pub async fn go_on(&self, pod: Pod, checkpoint: Checkpoint) -> Result<Outcome, Failure> {
-        let watch = self.cluster.watch(self.request.properties.namespace()).await?;
+        // Another host may have made it, and in another namespace than the flow has by now.
+        let instance = pod.metadata.labels.as_ref().and_then(|labels| labels.get(INSTANCE)).map(String::as_str);
+        let watch = self.cluster.watch(self.namespace_of(&pod), instance).await?;
         let tracked = watch.track(pod.metadata.name.as_deref().unwrap_or_default());
         let known = checkpoint::known_behind(&self.context, checkpoint.position).await;
         self.follow(pod, tracked, checkpoint, known).await
@@ -69,7 +74,7 @@ impl Run {
         let name = pod.metadata.name.clone().unwrap_or_default();
         let remains = Remains {
             cluster: self.cluster.clone(),
-            namespace: properties.namespace().to_owned(),
+            namespace: self.namespace_of(&pod).to_owned(),
             pod: name.clone(),
             uid: state::uid(&pod).to_owned(),
             secret: properties.credentials.is_some().then(|| secret_name(&name)),
@@ -81,8 +86,13 @@ impl Run {
         tracked.seed(pod);
         let checkpoint = Checkpoint { namespace: remains.namespace.clone(), pod: name.clone(), uid: remains.uid.clone(), ..checkpoint };
         checkpoint.save(&self.context).await;
+        let watch = tracked.watch();
         let mut following = Following::new(self, remains.clone(), tracked, checkpoint, known);
-        let result = match following.finish().await {
+        let end = tokio::select! {
+            end = following.finish() => end,
+            never = tidy::tidy(&self.cluster, &watch, &remains.namespace, &self.context) => match never {},
+        };
+        let result = match end {
             Ok(End::Detached) => {
                 cleanup.leave();
                 return Ok(Outcome::detached().detail("podName", name));
@@ -109,6 +119,10 @@ impl Run {
         }
         self.context.phase(Phase::Done);
         result
+    }
+
+    fn namespace_of<'a>(&'a self, pod: &'a Pod) -> &'a str {
+        pod.metadata.namespace.as_deref().unwrap_or_else(|| self.request.properties.namespace())
     }
 
     fn still_wanted(&self) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ impl TaskRunner for Kubernetes {
 
     fn describe(&self) -> Description {
         Description::new("Runs the task as a pod of a Kubernetes cluster.")
-            .docs(include_str!("docs.md"))
+            .docs(concat!(include_str!("docs.md"), "```yaml\n", include_str!("../rbac.yaml"), "```\n"))
             .alias("io.kestra.plugin.kubernetes.runner.KubernetesTaskRunner")
             .alias("io.kestra.plugin.ee.kubernetes.runner.Kubernetes")
             .alias("io.kestra.plugin.ee.kubernetes.runner.KubernetesTaskRunner")

@@ -60,7 +60,9 @@ impl<'a> Starting<'a> {
         self.summary = state::summary(pod);
         if state::is_scheduled(pod) && !self.scheduled {
             self.scheduled = true;
-            context.phase(Phase::Pulling);
+            if !crate::follow::takes_files(pod) {
+                context.phase(Phase::Pulling);
+            }
             if let Some(node) = state::node(pod) {
                 context.detail("node", node);
             }

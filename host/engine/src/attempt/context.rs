@@ -272,6 +272,18 @@ impl HostContext for Shareable {
                 let position = context.position();
                 Box::pin(std::future::ready(Ok(position)))
             }
+            "ended_executions" => Box::pin(async move {
+                let journal = &context.shared.journal;
+                let mut ended = Vec::new();
+                for id in payload.get("ids").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
+                    let known = journal.execution(id).await.map_err(|error| Error::environment(error.code(), error.to_string()))?;
+                    // What the journal does not know is nobody's business here.
+                    if known.is_some_and(|summary| summary.finished) {
+                        ended.push(id.to_owned());
+                    }
+                }
+                Ok(serde_json::json!({ "ids": ended }))
+            }),
             "run_plan" => plan::run(context, payload),
             "plan_output" => plan::output(&context),
             "kv_get" | "kv_put" => kv::serve(context, service == "kv_put", payload),

@@ -77,12 +77,14 @@ enum Finished {
 impl Attempt {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        prepared: Prepared,
+        mut prepared: Prepared,
         task: Arc<dyn DynTask>,
         planned: bool,
         timeout: Option<Duration>,
         log: TaskLog,
     ) -> Self {
+        // Not part of what a task asks for: a preview is the same on every host.
+        prepared.request.task.labels.insert(crate::instance::LABEL.to_owned(), shared.instance.clone());
         Self { shared, prepared, task, planned, timeout, log, cancel: Cancel::default(), left: None }
     }
 

@@ -32,6 +32,11 @@ impl Shared {
     }
 
     /// Connects, and waits until the journal can be used.
+    /// Names the database on other systems.
+    pub(crate) fn instance(&self) -> String {
+        crate::instance::of_database(&self.url)
+    }
+
     pub fn connect(&self, options: Options) -> Result<Journal, Error> {
         let usual = Sharing::default();
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();

@@ -2,9 +2,11 @@
 
 mod connection;
 mod in_cluster;
+mod lines;
 mod pace;
 mod pem;
 mod refusal;
+mod strays;
 mod watch;
 
 use std::{
@@ -96,7 +98,7 @@ pub struct Cluster {
     pub source: &'static str,
     pace: Pace,
     places: Semaphore,
-    watches: Mutex<HashMap<String, Arc<Watch>>>,
+    watches: Mutex<HashMap<(String, Option<String>), Arc<Watch>>>,
     /// Pause before a broken watch is opened again.
     pub reconnect: Duration,
     /// Pause between pings.
@@ -145,15 +147,16 @@ impl Cluster {
         Ok(remembered(&identity, Some(cluster.clone())).unwrap_or(cluster))
     }
 
-    /// The watch of a namespace, open.
-    pub async fn watch(self: &Arc<Self>, namespace: &str) -> Result<Arc<Watch>, Failure> {
+    /// The watch of this host's pods in a namespace, open. Other hosts in it are not heard.
+    pub async fn watch(self: &Arc<Self>, namespace: &str, instance: Option<&str>) -> Result<Arc<Watch>, Failure> {
         let watch = {
             let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-            match watches.get(namespace).filter(|w| !w.has_ended()) {
+            let key = (namespace.to_owned(), instance.map(str::to_owned));
+            match watches.get(&key).filter(|w| !w.has_ended()) {
                 Some(watch) => watch.clone(),
                 None => {
-                    let watch = Watch::start(self.clone(), namespace);
-                    watches.insert(namespace.to_owned(), watch.clone());
+                    let watch = Watch::start(self.clone(), namespace, instance);
+                    watches.insert(key, watch.clone());
                     watch
                 }
             }

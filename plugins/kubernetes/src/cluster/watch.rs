@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf as _, BytesMut};
-use http_body_util::BodyExt as _;
 use k8s_openapi::api::core::v1::Pod;
-use kube::client::Body;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
@@ -20,11 +17,20 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{ABSENCE, Call, Cluster, Refusal, Trouble, escape, jitter};
-use crate::{error::Failure, pod::OURS};
+use super::{
+    ABSENCE, Call, Cluster, Refusal, Trouble, escape, jitter,
+    lines::Lines,
+    strays::{Stray, Strays},
+};
+use crate::{
+    error::Failure,
+    pod::{INSTANCE, OURS},
+};
 
 /// The server ends a watch after this long by itself, so that a connection that is dead without a word is noticed.
 const LIFETIME: Duration = Duration::from_secs(290);
+/// What is there when the watch opens comes within this time.
+const OPENING: Duration = Duration::from_secs(3);
 /// A watch that nobody needs is kept for the next pod.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -46,6 +52,9 @@ pub enum Sight {
 pub struct Watch {
     cluster: Arc<Cluster>,
     namespace: String,
+    /// Whose pods; without it those of every host.
+    instance: Option<String>,
+    strays: Strays,
     tracked: Mutex<HashMap<String, watch::Sender<Sight>>>,
     state: watch::Sender<State>,
     /// Somebody came or went.
@@ -90,6 +99,11 @@ impl Tracked {
         });
     }
 
+    /// The watch that sees it.
+    pub fn watch(&self) -> Arc<Watch> {
+        self.watch.clone()
+    }
+
     /// Counts how often the watch was interrupted so far.
     pub fn counter(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let watch = self.watch.clone();
@@ -123,10 +137,12 @@ enum End {
 }
 
 impl Watch {
-    pub(super) fn start(cluster: Arc<Cluster>, namespace: &str) -> Arc<Self> {
+    pub(super) fn start(cluster: Arc<Cluster>, namespace: &str, instance: Option<&str>) -> Arc<Self> {
         let watch = Arc::new(Self {
             cluster,
             namespace: namespace.to_owned(),
+            instance: instance.map(str::to_owned),
+            strays: Strays::default(),
             tracked: Mutex::default(),
             state: watch::Sender::new(State::Opening),
             changed: Notify::new(),
@@ -148,6 +164,13 @@ impl Watch {
             // Ended because it was idle, in this very moment: the pod's own events tell.
             _ => Ok(()),
         }
+    }
+
+    /// Pods of this host that were there when the watch opened, and that nobody follows. Waits until there are any.
+    pub async fn strays(&self) -> Vec<Stray> {
+        let strays = self.strays.next().await;
+        let tracked = self.tracked.lock().unwrap_or_else(PoisonError::into_inner);
+        strays.into_iter().filter(|stray| !tracked.contains_key(&stray.pod)).collect()
     }
 
     /// Follows the pod of this name from now on.
@@ -245,9 +268,14 @@ impl Watch {
         let rest = format!(
             "?watch=true&allowWatchBookmarks=true&timeoutSeconds={}&labelSelector={}{from}",
             LIFETIME.as_secs(),
-            escape(&format!("{}={}", OURS.0, OURS.1))
+            escape(&self.selector())
         );
         Call::pods("watch", "pods", &self.namespace, &rest, "watching the pods")
+    }
+
+    fn selector(&self) -> String {
+        let instance = self.instance.as_ref().map(|id| format!(",{INSTANCE}={id}")).unwrap_or_default();
+        format!("{}={}{instance}", OURS.0, OURS.1)
     }
 
     async fn round(&self, version: &mut Option<String>, trouble_since: &mut Option<Instant>) -> End {
@@ -257,6 +285,7 @@ impl Watch {
             Err(trouble) => return End::Trouble(trouble),
         };
         self.state.send_replace(State::Open);
+        let (opened, begins) = (Instant::now(), version.is_none());
         let mut lines = Lines::default();
         loop {
             let line = tokio::select! {
@@ -283,6 +312,9 @@ impl Watch {
                 *version = Some(now.to_owned());
             }
             if kind != "BOOKMARK" {
+                if begins && kind == "ADDED" && self.instance.is_some() && opened.elapsed() < OPENING {
+                    self.strays.note(&object);
+                }
                 self.take(kind == "DELETED", object);
             }
         }
@@ -309,7 +341,7 @@ impl Watch {
             metadata: Value,
             items: Vec<Value>,
         }
-        let rest = format!("?labelSelector={}", escape(&format!("{}={}", OURS.0, OURS.1)));
+        let rest = format!("?labelSelector={}", escape(&self.selector()));
         let call = Call::pods("list", "pods", &self.namespace, &rest, "listing the pods");
         let list = match self.cluster.ask(&call, ABSENCE).await {
             Ok(bytes) => serde_json::from_slice::<List>(&bytes),
@@ -341,37 +373,6 @@ impl Watch {
                 changed.await;
             } else if timeout(IDLE, changed).await.is_err() && !self.is_needed() {
                 return;
-            }
-        }
-    }
-}
-
-/// Lines of an endless body.
-#[derive(Default)]
-struct Lines {
-    buffer: BytesMut,
-    /// Where no line end has been found yet.
-    searched: usize,
-}
-
-impl Lines {
-    async fn next(&mut self, body: &mut Body) -> Result<Option<BytesMut>, String> {
-        loop {
-            if let Some(end) = self.buffer[self.searched..].iter().position(|b| *b == b'\n') {
-                let line = self.buffer.split_to(self.searched + end);
-                self.buffer.advance(1);
-                self.searched = 0;
-                return Ok(Some(line));
-            }
-            self.searched = self.buffer.len();
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.buffer.extend_from_slice(&data);
-                    }
-                }
-                Some(Err(error)) => return Err(super::chain(&error)),
-                None => return Ok(None),
             }
         }
     }

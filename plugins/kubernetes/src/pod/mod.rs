@@ -28,6 +28,10 @@ pub const OURS: (&str, &str) = ("app.kubernetes.io/managed-by", "switchyard");
 pub const KEY: &str = "switchyard.run/key";
 /// Annotation of a pod whose result the host has.
 pub const REPORTED: &str = "kestra.io/result-reported";
+/// Annotation of a pod that the flow wants to be kept.
+pub const KEEP: &str = "switchyard.run/keep";
+/// Label with the host that made it, or rather with the journal that the host keeps.
+pub const INSTANCE: &str = "kestra.io/runner-instance";
 /// Where the shared volume is.
 pub const VOLUME_PATH: &str = "/kestra";
 /// The working directory.
@@ -75,6 +79,12 @@ impl Blueprint {
     pub fn new(request: &RunRequest<Properties>) -> Result<Self, Failure> {
         let properties = &request.properties;
         let image = request.command.image.as_deref().map(str::trim).filter(|i| !i.is_empty()).ok_or(Failure::ImageRequired)?;
+        if request.command.argv.is_empty() {
+            return Err(Failure::EmptyCommand);
+        }
+        if let Some(at) = request.command.argv.iter().position(|argument| argument.contains('\0')) {
+            return Err(Failure::InvalidField { reason: format!("argument {at} of the command contains a NUL character") });
+        }
         let traffic = Traffic::of(&request.files, properties);
         let name = pod_name(&request.task);
         let mut notes = Vec::new();
@@ -123,6 +133,9 @@ fn annotations(request: &RunRequest<Properties>) -> BTreeMap<String, String> {
         ("karpenter.sh/do-not-disrupt".to_owned(), "true".to_owned()),
     ]);
     annotations.extend(request.properties.annotations.iter().flatten().map(|(name, value)| (name.clone(), value.0.clone())));
+    if !request.properties.delete() {
+        annotations.insert(KEEP.to_owned(), "true".to_owned());
+    }
     let exact = [
         (KEY, &task.key),
         ("kestra.io/namespace", &task.namespace),

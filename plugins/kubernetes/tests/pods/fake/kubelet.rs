@@ -77,10 +77,13 @@ impl State {
     async fn run(&self, pod: &str, list: &str, container: &Value) -> i32 {
         let name = container["name"].as_str().unwrap();
         let words: Vec<String> = container["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().to_owned()).collect();
-        let mut command = self.command(pod, &words);
+        // Both streams are one log, and a command that is not there ends its container only.
+        let shell = ["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh"].map(str::to_owned);
+        let mut command = self.command(pod, &[&shell[..], &words].concat());
         for variable in container["env"].as_array().into_iter().flatten() {
             let here = self.root(pod).display().to_string();
-            command.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap().replace("/kestra", &here));
+            command
+                .env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap().replace("$$", "$").replace("/kestra", &here));
         }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         self.set(pod, list, name, &json!({ "running": { "startedAt": "2026-01-01T00:00:00Z" } }));

@@ -125,6 +125,14 @@ impl Fake {
         self.state.say(pod["metadata"]["name"].as_str().unwrap(), format!("{line}\n").into_bytes());
     }
 
+    /// Waits for a change that makes this true.
+    pub async fn until(&self, holds: impl Fn() -> bool) {
+        let mut news = self.state.news.subscribe();
+        while !holds() {
+            news.changed().await.unwrap();
+        }
+    }
+
     /// What somebody has asked to go goes.
     pub fn delete_all_marked(&self) {
         for pod in self.pods().iter().filter(|pod| pod["metadata"].get("deletionTimestamp").is_some()) {

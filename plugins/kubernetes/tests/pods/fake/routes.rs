@@ -87,7 +87,7 @@ async fn route(state: Arc<State>, request: Request<Incoming>) -> Answer {
         (&Method::POST, [.., "secrets"]) => Ok(full(201, &json!({}))),
         (&Method::DELETE, [.., "secrets", _]) => Ok(full(200, &json!({}))),
         (&Method::GET, [.., "pods"]) if value("watch").is_some() => {
-            Ok(watching(state, value("resourceVersion").and_then(|v| v.parse().ok())))
+            Ok(watching(state, value("resourceVersion").and_then(|v| v.parse().ok()), value("labelSelector").unwrap_or_default()))
         }
         (&Method::GET, [.., "pods"]) => {
             let items: Vec<Value> =
@@ -161,6 +161,7 @@ fn unescape(text: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn selects(pod: &Value, selector: &str) -> bool {
-    selector.split_once('=').is_none_or(|(name, value)| pod["metadata"]["labels"][name] == value)
+pub fn selects(pod: &Value, selector: &str) -> bool {
+    let mut rules = selector.split(',').filter_map(|rule| rule.split_once('='));
+    rules.all(|(name, value)| pod["metadata"]["labels"][name] == value)
 }

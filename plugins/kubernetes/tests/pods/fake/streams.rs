@@ -12,7 +12,11 @@ use hyper::body::Frame;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Body, routes::refusal, store::State};
+use super::{
+    Body,
+    routes::{refusal, selects},
+    store::State,
+};
 
 /// An endless answer; an error breaks it off.
 fn stream(receiver: mpsc::Receiver<io::Result<Bytes>>) -> Response<Body> {
@@ -20,7 +24,7 @@ fn stream(receiver: mpsc::Receiver<io::Result<Bytes>>) -> Response<Body> {
     Response::new(BodyExt::boxed(StreamBody::new(frames)))
 }
 
-pub fn watching(state: Arc<State>, since: Option<u64>) -> Response<Body> {
+pub fn watching(state: Arc<State>, since: Option<u64>, selector: String) -> Response<Body> {
     if since.is_some_and(|s| s < state.forgotten.load(Ordering::SeqCst)) {
         return refusal(410, "Expired", "too old resource version");
     }
@@ -30,7 +34,7 @@ pub fn watching(state: Arc<State>, since: Option<u64>) -> Response<Body> {
         let mut at = since.unwrap_or_else(|| state.version.load(Ordering::SeqCst));
         if since.is_none() {
             let all: Vec<Value> = state.pods.lock().unwrap().values().cloned().collect();
-            for pod in all {
+            for pod in all.into_iter().filter(|pod| selects(pod, &selector)) {
                 let event = json!({ "type": "ADDED", "object": pod });
                 if sender.send(Ok(format!("{event}\n").into())).await.is_err() {
                     return;
@@ -41,6 +45,9 @@ pub fn watching(state: Arc<State>, since: Option<u64>) -> Response<Body> {
             let new: Vec<_> = state.history.lock().unwrap().iter().filter(|(version, ..)| *version > at).cloned().collect();
             for (version, kind, pod) in new {
                 at = version;
+                if !selects(&pod, &selector) {
+                    continue;
+                }
                 let event = json!({ "type": kind, "object": pod });
                 if sender.send(Ok(format!("{event}\n").into())).await.is_err() {
                     return;

@@ -15,7 +15,7 @@ async fn cluster_k1_echo_is_one_container_and_leaves_nothing() {
     let outcome = setup.run().await.unwrap();
     assert_eq!((outcome.exit_code, outcome.reason), (0, None), "{outcome:?}");
     assert_eq!(setup.host.stdout(), "hello\n/\n/kestra/working-dir\n");
-    assert_eq!(setup.host.phases(), [Phase::Starting, Phase::Pulling, Phase::Running, Phase::Done]);
+    assert_eq!(setup.host.phases(), [Phase::Queued, Phase::Pulling, Phase::Running, Phase::Done]);
     assert_eq!(setup.host.warnings(), Vec::<String>::new());
     assert!(setup.host.times().iter().all(|t| *t > 1_600_000_000_000_000_000));
     let pod = setup.preview().await;

@@ -1,7 +1,9 @@
+mod conformance;
 mod connection;
 mod disruption;
 mod faked;
 mod files;
+mod hosts;
 mod lifecycle;
 mod logs;
 mod resume;
