@@ -270,13 +270,14 @@ pub struct TestPlugin {
     /// The library; not needed with `--list`
     #[arg(value_name = "FILE", required_unless_present = "list")]
     pub file: Option<PathBuf>,
-    /// The runner's properties for running a shell command, without `type`
+    /// The component's properties, without `type`: of a runner those for running a shell command, of a task any [usual of a task: those
+    /// of its first example]
     #[arg(long, value_name = "FILE.yaml")]
     pub properties: Option<PathBuf>,
     /// The task's `containerImage`, for runners that need one; it has to hold a shell
     #[arg(long)]
     pub image: Option<String>,
-    /// Only this task runner of the plugin
+    /// Only this component of the plugin
     #[arg(long = "type", value_name = "TYPE")]
     pub type_name: Option<String>,
     /// Only these behaviours, or groups of them

@@ -2,21 +2,27 @@
 
 use serde_json::{Map, Value};
 
-use super::{Behaviour, Checked, example, nobody, run::no_panic, subject::Subject};
-use crate::{Error, ErrorKind};
+use super::{
+    Behaviour, Checked, example,
+    judge::{Judge, literal},
+    nobody,
+    run::no_panic,
+    subject::Subject,
+};
+use crate::{Component, Error, ErrorKind};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "manifest.description",
         title: "has a qualified type name, a title, other names that are not its own, and an icon that is SVG",
         exempt: nobody,
-        check: |subject| Box::pin(std::future::ready(description(&subject))),
+        check: |subject| Box::pin(std::future::ready(description(subject.component()))),
     },
     Behaviour {
         name: "manifest.schema",
         title: "describes every property, and knows no others",
         exempt: nobody,
-        check: |subject| Box::pin(std::future::ready(schema(&subject))),
+        check: |subject| Box::pin(std::future::ready(schema(subject.component()))),
     },
     Behaviour {
         name: "manifest.examples",
@@ -56,8 +62,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-fn description(subject: &Subject) -> Checked {
-    let component = subject.component();
+pub(super) fn description(component: &Component) -> Checked {
     let about = &component.description;
     let mut wrong = Vec::new();
     let qualified = |name: &str| {
@@ -89,8 +94,8 @@ fn properties_of(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-fn schema(subject: &Subject) -> Checked {
-    let schema = &subject.component().schema;
+pub(super) fn schema(component: &Component) -> Checked {
+    let schema = &component.schema;
     let mut wrong = Vec::new();
     if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
         wrong.push("misspelt properties are accepted; put #[serde(deny_unknown_fields)] on the properties struct".to_owned());
@@ -106,7 +111,7 @@ fn schema(subject: &Subject) -> Checked {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn examples(subject: &Subject) -> Checked {
+pub(super) fn examples(subject: &dyn Judge) -> Checked {
     let component = subject.component();
     let examples = &component.description.examples;
     if examples.is_empty() {
@@ -134,13 +139,11 @@ fn examples(subject: &Subject) -> Checked {
             fault(format!("it does not use {}", component.type_name));
         }
         for used in uses {
-            let mut properties = used.clone();
-            properties.shift_remove("type");
-            let properties = Value::Object(properties);
-            if example::has_template(&properties) {
+            let properties = subject.own(used);
+            if !literal(&properties) {
                 continue;
             }
-            match subject.runner().validate(&properties) {
+            match subject.validate(&properties) {
                 Ok(problems) => problems.iter().for_each(|problem| fault(format!("{}: {}", problem.property, problem.message))),
                 Err(error) => fault(error.to_string()),
             }
@@ -149,8 +152,8 @@ fn examples(subject: &Subject) -> Checked {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn accepts(subject: &Subject) -> Checked {
-    match subject.runner().validate(&subject.properties()) {
+pub(super) fn accepts(subject: &dyn Judge) -> Checked {
+    match subject.validate(&subject.properties()) {
         Ok(problems) if problems.is_empty() => Ok(()),
         Ok(problems) => {
             Err(problems.iter().map(|problem| format!("{}: {}", problem.property, problem.message)).collect::<Vec<_>>().join("\n"))
@@ -164,8 +167,7 @@ fn samples() -> [Value; 6] {
     [Value::Bool(true), (-7).into(), 0.5.into(), "neither a number nor anything else".into(), vec![Value::Null].into(), Map::new().into()]
 }
 
-fn refuses(subject: &Subject) -> Checked {
-    let runner = subject.runner();
+pub(super) fn refuses(subject: &dyn Judge) -> Checked {
     let Value::Object(good) = subject.properties() else { return Err("the tested properties are no map".to_owned()) };
     let with = |name: &str, value: Value| {
         let mut properties = good.clone();
@@ -180,9 +182,9 @@ fn refuses(subject: &Subject) -> Checked {
             Err(format!("{what}: the error is of kind {:?}, not User: {error}", error.kind))
         }
     };
-    if subject.component().schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+    if subject.is_strict() && subject.component().schema.get("additionalProperties") == Some(&Value::Bool(false)) {
         let name = "noSuchPropertyOfTheKit";
-        match runner.validate(&with(name, 1.into())) {
+        match subject.validate(&with(name, 1.into())) {
             Err(error) => {
                 user("an unknown property", &error)?;
                 if !error.to_string().contains(name) {
@@ -193,7 +195,7 @@ fn refuses(subject: &Subject) -> Checked {
         }
     }
     for value in [Value::from(7), "text".into(), vec![Value::from(1)].into()] {
-        match runner.validate(&value) {
+        match subject.validate(&value) {
             Err(error) => user("properties that are no map", &error)?,
             Ok(_) => return Err(format!("{value} is accepted instead of a map of properties")),
         }
@@ -201,7 +203,7 @@ fn refuses(subject: &Subject) -> Checked {
     for name in properties_of(&subject.component().schema).into_iter().flatten().map(|(name, _)| name) {
         let mut refused = 0;
         for value in samples() {
-            match runner.validate(&with(name, value)) {
+            match subject.validate(&with(name, value)) {
                 Ok(problems) => refused += usize::from(!problems.is_empty()),
                 Err(error) => {
                     user(&format!("`{name}` with a wrong value"), &error)?;
@@ -210,7 +212,7 @@ fn refuses(subject: &Subject) -> Checked {
             }
         }
         let open = subject.component().schema["properties"][name.as_str()].get("type").is_none();
-        if refused == 0 && !open {
+        if refused == 0 && !open && subject.is_strict() {
             return Err(format!("`{name}` accepts anything: a truth value, numbers, a text, a list and a map"));
         }
     }

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! The runner has to be able to run a POSIX shell with the usual small tools (`cat`, `head`, `seq`, `sleep`, `tr`, `yes`): on this
-//! machine, or in the image that the options name. A behaviour that the declared [`Capabilities`](crate::Capabilities) do not promise
+//! machine, or in the image that the options name. [`task_conformance!`] asks of a [`Task`](crate::Task) what a task owes. A behaviour that the declared [`Capabilities`](crate::Capabilities) do not promise
 //! is *not applicable*, and the report says why.
 
 mod attach;
@@ -38,6 +38,7 @@ mod example;
 mod files;
 mod host;
 mod input;
+mod judge;
 mod leak;
 mod logs;
 mod manifest;
@@ -46,16 +47,18 @@ mod pressure;
 mod report;
 mod run;
 mod subject;
+mod task;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::__conformance as conformance;
+pub use crate::{__conformance as conformance, __task_conformance as task_conformance};
 pub use host::Host;
 pub use report::{Report, Row, Verdict};
 use subject::Subject;
+pub use task::{run_some_of_task, run_task, task_names};
 
 use crate::{BoxFuture, Component, DynTaskRunner, TaskRunner, TypedRunner};
 
@@ -169,14 +172,22 @@ pub fn run_some(
 }
 
 fn check(subject: &Subject, behaviour: &Behaviour) -> Row {
-    let started = std::time::Instant::now();
     let skipped = subject.options().skip.get(behaviour.name).cloned();
-    let verdict = match skipped.or_else(|| (behaviour.exempt)(subject).map(str::to_owned)) {
+    let exempt = skipped.or_else(|| (behaviour.exempt)(subject).map(str::to_owned));
+    let (subject, check) = (subject.clone(), behaviour.check);
+    checked(behaviour.name, behaviour.title, exempt, move || check(subject))
+}
+
+/// The row of a behaviour that is checked now, unless there is a reason not to.
+fn checked(name: &str, title: &str, exempt: Option<String>, check: impl FnOnce() -> BoxFuture<Checked> + Send + 'static) -> Row {
+    let started = std::time::Instant::now();
+    let verdict = match exempt {
         Some(reason) => Verdict::NotApplicable { reason },
         None => match runtime().and_then(|runtime| {
             let checked = runtime.block_on(async {
-                // In a task of its own, so that a panic of the runner is a row and not the end.
-                tokio::spawn((behaviour.check)(subject.clone())).await.unwrap_or_else(|error| Err(run::explain(error)))
+                // In a task of its own, so that a panic of the component is a row and not the end.
+                let work = async { check().await };
+                tokio::spawn(work).await.unwrap_or_else(|error| Err(run::explain(error)))
             });
             runtime.shutdown_timeout(Duration::from_millis(100));
             checked
@@ -185,7 +196,7 @@ fn check(subject: &Subject, behaviour: &Behaviour) -> Row {
             Err(reason) => Verdict::Failed { reason },
         },
     };
-    Row { behaviour: behaviour.name.to_owned(), title: behaviour.title.to_owned(), verdict, millis: started.elapsed().as_millis() as u64 }
+    Row { behaviour: name.to_owned(), title: title.to_owned(), verdict, millis: started.elapsed().as_millis() as u64 }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
@@ -209,6 +220,24 @@ macro_rules! __conformance {
     };
     ($runner:ty, $options:expr $(,)?) => {
         $crate::testkit::conformance!(conformance: $runner, $options);
+    };
+}
+
+/// The same for a task: `task_conformance!(MyTask)`, `task_conformance!(MyTask, options)`, `task_conformance!(name: MyTask, options)`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __task_conformance {
+    ($task:ty $(,)?) => {
+        $crate::testkit::task_conformance!(conformance: $task, $crate::testkit::Options::default());
+    };
+    ($name:ident: $task:ty, $options:expr $(,)?) => {
+        #[test]
+        fn $name() {
+            $crate::testkit::run_task(<$task as ::core::default::Default>::default(), $options).assert();
+        }
+    };
+    ($task:ty, $options:expr $(,)?) => {
+        $crate::testkit::task_conformance!(conformance: $task, $options);
     };
 }
 

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::{Capabilities, Context, Description, Error, FailureReason, FileStrategy, LogStream, Outcome, Phase, RunRequest};
+use crate::{
+    Capabilities, Context, Description, Error, FailureReason, FileStrategy, LogStream, Outcome, Phase, Plan, PlanContext, PlanFile,
+    RunRequest, Task, TaskOutcome, TaskRequest,
+};
 
 /// Runs commands with the standard library, and does one thing wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -156,4 +159,81 @@ fn a_report_reads_well() {
     assert!(report.markdown().contains("| `a.two` | does | **failed** | two<br>lines |"));
     let read: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap_or_default()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(read, report);
+}
+
+/// A task that does everything right, or one thing wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum TaskFault {
+    #[default]
+    None,
+    NoProgram,
+    Random,
+    Outside,
+    Ignores,
+    Hangs,
+}
+
+macro_rules! task {
+    ($name:ident, $type_name:literal, $planned:literal) => {
+        #[derive(Default)]
+        struct $name(TaskFault);
+
+        impl Task for $name {
+            type Properties = PlainProperties;
+            const TYPE: &'static str = $type_name;
+            const PLANNED: bool = $planned;
+
+            fn describe(&self) -> Description {
+                let flow = concat!("id: a\nnamespace: b\ntasks:\n  - id: c\n    type: ", $type_name, "\n    timeout: PT1M\n    word: x\n");
+                Description::new("Says a word.").example("One", flow)
+            }
+
+            fn plan(&self, properties: &PlainProperties, _: &PlanContext) -> Result<Plan, Error> {
+                static COUNT: AtomicU32 = AtomicU32::new(0);
+                let mut plan = Plan { argv: vec!["echo".into(), properties.word.clone()], ..Plan::default() };
+                match self.0 {
+                    TaskFault::NoProgram => plan.argv.clear(),
+                    TaskFault::Random => plan.argv.push(COUNT.fetch_add(1, Ordering::Relaxed).to_string()),
+                    TaskFault::Outside => plan.files.push(PlanFile { path: "../x".into(), content: String::new(), executable: false }),
+                    _ => {}
+                }
+                Ok(plan)
+            }
+
+            async fn run(&self, request: TaskRequest<PlainProperties>, context: Context) -> Result<TaskOutcome, Error> {
+                if self.0 == TaskFault::Hangs {
+                    std::future::pending::<()>().await;
+                }
+                let outcome = context.run_plan(&self.plan(&request.properties, &request.plan)?).await?;
+                let failed = outcome.exit_code != 0 && self.0 != TaskFault::Ignores;
+                Ok(TaskOutcome { failure: failed.then(|| "it failed".to_owned()), ..TaskOutcome::default() })
+            }
+        }
+    };
+}
+
+task!(Planned, "org.example.Planned", true);
+task!(Itself, "org.example.Itself", false);
+
+crate::testkit::task_conformance!(a_planned_task_conforms: Planned, Options::default());
+crate::testkit::task_conformance!(a_task_that_works_itself_conforms: Itself, Options::default());
+
+#[test]
+fn each_fault_of_a_task_is_one_row() {
+    for (report, row) in [
+        (run_task(Planned(TaskFault::NoProgram), Options::default()), "plan.command"),
+        (run_task(Planned(TaskFault::Random), Options::default()), "plan.same"),
+        (run_task(Planned(TaskFault::Outside), Options::default()), "plan.command"),
+        (run_task(Itself(TaskFault::Ignores), Options::default()), "run.exit_code"),
+        (
+            run_task(
+                Itself(TaskFault::Hangs),
+                Options { skip: [("run.exit_code".into(), "it hangs".into())].into(), ..Options::default() },
+            ),
+            "run.cancelled",
+        ),
+    ] {
+        let failed: Vec<&str> = report.failures().map(|row| row.behaviour.as_str()).collect();
+        assert_eq!(failed, [row], "{report}");
+    }
 }

@@ -68,6 +68,7 @@ pub fn run(globals: &Globals, host: &Host, command: &DiffPlugins) -> Result<Exit
 }
 
 fn manifest(host: &Host, file: &Path) -> Result<Manifest, Failure> {
+    std::fs::metadata(file).map_err(|error| Failure::unreadable(file, &error))?;
     host.registry.manifest(file).map_err(|refusal| {
         let failure = Failure::new(Exit::Failed, refusal.code.clone(), format!("{} is refused: {}", file.display(), refusal.reason));
         match refusal.help {

@@ -68,6 +68,10 @@ struct PluginChange {
 
 pub fn run(globals: &Globals, command: &PreviewPlugins) -> Result<Exit, Failure> {
     let data_dir = server::directory(globals, &command.data)?;
+    if data_dir.exists() && !data_dir.is_dir() {
+        return Err(Failure::usage("store::data_dir", format!("{} is not a directory", data_dir.display()))
+            .with_help("name the data directory of the server with --data-dir or SWITCHYARD_DATA_DIR"));
+    }
     let known = Baseline::read(&data_dir);
     let running = loaded::by_server(globals, &command.data)?;
     let against = match (&running, &known) {
@@ -84,6 +88,9 @@ pub fn run(globals: &Globals, command: &PreviewPlugins) -> Result<Exit, Failure>
     let next = next(globals, &data_dir, &before, against)?;
 
     let rows = baseline::rows(&next);
+    if against == Against::Nothing {
+        before.rows = rows.iter().filter(|row| row.file.is_none()).cloned().collect();
+    }
     let outlook = Outlook::between(&before.rows, &rows);
     let mut flows = Flows::new(client.as_ref(), &next);
     let given = [&*command.flows, &before.flows].concat();

@@ -6,7 +6,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use switchyard_plugin_api::testkit::{self, Options, Row};
+use switchyard_plugin_api::{
+    ComponentKind,
+    testkit::{self, Options, Row},
+};
 use switchyard_registry::{Directory, Registry};
 
 use crate::{exit::Exit, failure::Failure, host::registry_options};
@@ -50,17 +53,24 @@ pub fn main() -> Result<Exit, Failure> {
     options.directories = vec![Directory::explicit(&order.directory)];
     options.write_status = false;
     let registry = Registry::open(options, Vec::new());
-    let usable = registry.component(&order.type_name).and_then(|component| Ok((component, registry.runner(&order.type_name)?)));
-    match usable {
-        Ok((component, runner)) => {
-            let names: Vec<&str> = order.names.iter().map(String::as_str).collect();
-            let begins = |name: &str| say(&Message::Begins(name.to_owned()));
-            testkit::run_some(runner, &component, order.options, &names, begins, |row| say(&Message::Row(row.clone())));
-            say(&Message::Done);
-        }
+    match check(&registry, order) {
+        Ok(()) => say(&Message::Done),
         Err(error) => say(&Message::Unusable(error.to_string())),
     }
     Ok(Exit::Success)
+}
+
+fn check(registry: &Registry, order: Order) -> Result<(), switchyard_registry::Error> {
+    let component = registry.component(&order.type_name)?;
+    let names: Vec<&str> = order.names.iter().map(String::as_str).collect();
+    let begins = |name: &str| say(&Message::Begins(name.to_owned()));
+    let row = |row: &Row| say(&Message::Row(row.clone()));
+    if component.kind == ComponentKind::Task {
+        testkit::run_some_of_task(registry.task(&order.type_name)?, &component, order.options, &names, begins, row);
+    } else {
+        testkit::run_some(registry.runner(&order.type_name)?, &component, order.options, &names, begins, row);
+    }
+    Ok(())
 }
 
 fn say(message: &Message) {

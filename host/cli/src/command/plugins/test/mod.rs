@@ -32,13 +32,13 @@ use crate::{
 
 pub fn run(globals: &Globals, host: &Host, command: &TestPlugin) -> Result<Exit, Failure> {
     if command.list {
-        let rows: String = testkit::names().map(|(name, title)| format!("{name:<22} {title}\n")).collect();
+        let rows: String = names().map(|(name, title)| format!("{name:<22} {title}\n")).collect();
         print(rows.as_bytes())?;
         return Ok(Exit::Success);
     }
     let Some(file) = &command.file else { return Ok(Exit::Invalid) };
     let options = options(command)?;
-    let names = chosen(&command.only)?;
+    let chosen = chosen(&command.only)?;
     let library = fs::read(file).map_err(|error| Failure::unreadable(file, &error))?;
     let palette = Screen::stdout(globals.color).palette;
     let mut document = match host.registry.manifest(file) {
@@ -61,13 +61,16 @@ pub fn run(globals: &Globals, host: &Host, command: &TestPlugin) -> Result<Exit,
             print(format!("{}\n", palette.bold(&component.type_name)).as_bytes())?;
         }
         let mut report = Report::new(&component.type_name);
-        if component.kind == ComponentKind::TaskRunner {
-            parent::check(&stage, &component.type_name, &options, &names, &mut |row| {
-                show(&row)?;
-                report.rows.push(row);
-                Ok(())
-            })?;
-        }
+        let owed: Vec<&str> = match component.kind {
+            ComponentKind::TaskRunner => testkit::names().map(|(name, _)| name).collect(),
+            ComponentKind::Task => testkit::task_names().map(|(name, _)| name).collect(),
+        };
+        let names: Vec<String> = chosen.iter().filter(|name| owed.contains(&name.as_str())).cloned().collect();
+        parent::check(&stage, &component.type_name, &options, &names, &mut |row| {
+            show(&row)?;
+            report.rows.push(row);
+            Ok(())
+        })?;
         if command.only.is_empty() {
             for row in examples::check(&stage, &component, globals, &options) {
                 show(&row)?;
@@ -150,9 +153,15 @@ fn properties(file: &Path) -> Result<Value, Failure> {
     }
 }
 
+/// Every behaviour: those of task runners, then what only tasks have.
+pub(super) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let own = testkit::task_names().filter(|(name, _)| testkit::names().all(|(known, _)| known != *name));
+    testkit::names().chain(own)
+}
+
 /// The behaviours of these names, where a group's name means all of its behaviours; all when nobody is named.
 fn chosen(only: &[String]) -> Result<Vec<String>, Failure> {
-    let all: Vec<String> = testkit::names().map(|(name, _)| name.to_owned()).collect();
+    let all: Vec<String> = names().map(|(name, _)| name.to_owned()).collect();
     for name in only {
         if !all.iter().any(|known| matches(known, name)) {
             let near = switchyard_model::suggestion::nearest(name, all.iter().map(String::as_str));
@@ -182,6 +191,6 @@ mod tests {
             let only: Vec<String> = only.into_iter().map(str::to_owned).collect();
             assert_eq!(chosen(&only).ok().map(|names| names.len()), expected, "{only:?}");
         }
-        assert_eq!(chosen(&[]).unwrap().len(), testkit::names().count());
+        assert_eq!(chosen(&[]).unwrap().len(), names().count());
     }
 }

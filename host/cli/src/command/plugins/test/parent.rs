@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use switchyard_plugin_api::testkit::{self, Options, Row, Verdict};
+use switchyard_plugin_api::testkit::{Options, Row, Verdict};
 use switchyard_registry::State;
 
 use super::child::{MARK, Message, Order};
@@ -112,7 +112,7 @@ pub fn check(
 }
 
 fn row(behaviour: &str, verdict: Verdict) -> Row {
-    let title = testkit::names().find(|(name, _)| *name == behaviour).map_or("", |(_, title)| title);
+    let title = super::names().find(|(name, _)| *name == behaviour).map_or("", |(_, title)| title);
     Row { behaviour: behaviour.to_owned(), title: title.to_owned(), verdict, millis: 0 }
 }
 
