@@ -188,12 +188,22 @@ fn a_preview_tells_what_a_restart_would_lose_and_why() {
         "flows/good.yaml:5:11: ",
         "a.b.t:5:11: ",
         &format!("it runs: {id}"),
-        "1 task runs are under way: 0 would be found again, 1 not",
+        "task runs under way: 1; found again: 0, not: 1",
         &format!("{id} x (a.b.t): left to itself: its flow would be invalid"),
         "a restart would lose or break something",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
+    // A restart does that: the execution waits. It would go on with the plugin back; without it nothing more is lost.
+    server.ask(&["restart"]).expect(1);
+    let (code, document) = preview(&server, &[]);
+    assert_eq!((code, document["runs"].as_array().unwrap().len()), (0, 0), "{document:#}");
+    drop_in(&home, LIBRARY, &scripts, 0o755);
+    let (code, document) = preview(&server, &[]);
+    assert_eq!((code, &document["runs"][0]["fate"]), (0, &"found".into()), "{document:#}");
+    server.ask(&["restart"]).expect(0);
+    server.until_running(&id, 1);
+    fs::remove_file(home.plugins().join(LIBRARY)).unwrap();
     // The same where no server runs: what the last one had counts, and its journal.
     let running = server.running.take().unwrap();
     running.signal("TERM");
@@ -213,7 +223,7 @@ fn a_preview_tells_what_a_restart_would_lose_and_why() {
 fn what_the_host_does_itself_begins_anew_and_an_empty_place_has_nothing_to_lose() {
     let home = Home::new(&[]);
     let ran = home.run(&["plugins", "preview", "--data-dir", "nowhere"]).expect(0).stdout();
-    assert!(ran.contains("no server has run on this data directory") && ran.contains("0 task runs"), "{ran}");
+    assert!(ran.contains("no server has run on this data directory") && ran.contains("task runs under way: 0"), "{ran}");
     let server = Server::start(&home);
     let id = server.submit("id: s\nnamespace: a.b\ntasks:\n  - id: s\n    type: io.kestra.plugin.core.flow.Sleep\n    duration: PT1H\n");
     server.until_running(&id, 1);

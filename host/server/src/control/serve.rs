@@ -120,8 +120,15 @@ impl Control {
                 Ok(()) => Ok(Answer::Done),
                 Err(error) => Err(error),
             },
+            Ok(Request::Reload) => {
+                // Told before it is done: a host with nothing to wait for is gone at once.
+                let told = say(&mut outgoing, &Answer::Done).await;
+                // The program around is there as long as this is.
+                let _ = self.0.wishes.send(Wish::Reload);
+                return told;
+            }
             Ok(request) => {
-                let quiet = matches!(request, Request::Status | Request::Plugins | Request::Reload);
+                let quiet = matches!(request, Request::Status | Request::Plugins);
                 let answer = self.answer(request).await;
                 let cause = self.0.engine.journal().stalled().borrow().clone();
                 if let Some(cause) = cause.filter(|_| !quiet && answer.is_ok()) {
@@ -183,11 +190,6 @@ impl Control {
                 self.show(self.written(async move { engine.replay(&id, task_run.as_deref()).await }).await?.id()).await
             }
             Request::Resume { id, inputs } => engine.resume(&id, inputs).await.map(|_| Answer::Done),
-            Request::Reload => {
-                // The program around is there as long as this is.
-                let _ = self.0.wishes.send(Wish::Reload);
-                Ok(Answer::Done)
-            }
             Request::UnderWay => Ok(Answer::UnderWay { executions: engine.under_way().await? }),
             Request::Findings { name, flow } => {
                 let loaded = load::bytes_of(name, flow.as_bytes(), engine.registry(), engine.config(), &mut Sources::new());
@@ -195,7 +197,7 @@ impl Control {
                 Ok(Answer::Findings { errors: violations.iter().filter(|found| found.is_error()).map(ToString::to_string).collect() })
             }
             Request::Plugins => Ok(Answer::Plugins(self.plugins())),
-            Request::Follow { .. } => Ok(Answer::Done),
+            Request::Follow { .. } | Request::Reload => Ok(Answer::Done),
         }
     }
 

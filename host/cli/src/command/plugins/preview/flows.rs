@@ -81,6 +81,11 @@ impl<'a> Flows<'a> {
         valid
     }
 
+    /// Whether a flow would be valid, without a word about it.
+    pub fn is_valid(&self, name: &str, text: &str) -> bool {
+        self.findings(name, text.as_bytes()).is_empty()
+    }
+
     fn findings(&self, name: &str, text: &[u8]) -> Vec<String> {
         let mut sources = Sources::new();
         let loaded = load::bytes_of(name, text, &self.next.registry, &self.next.config, &mut sources);

@@ -189,11 +189,8 @@ impl Document {
             }
         }
         let lost = self.runs.iter().filter(|run| run.is_lost()).count();
-        text.push_str(&format!(
-            "\n{} task runs are under way: {} would be found again, {lost} not\n",
-            self.runs.len(),
-            self.runs.len() - lost
-        ));
+        let found = self.runs.len() - lost;
+        text.push_str(&format!("\ntask runs under way: {}; found again: {found}, not: {lost}\n", self.runs.len()));
         for run in &self.runs {
             let line = if run.is_lost() { palette.bad(run.line()).to_string() } else { run.line() };
             text.push_str(&format!("  {line}\n"));

@@ -74,7 +74,12 @@ pub fn find(server: Option<&Client>, data_dir: &Path, next: &Host, before: &Base
         None if data_dir.join("journal.db").exists() => waiting(under_way::stored(&opened(data_dir)?, &next.registry, &next.config))?,
         None => Vec::new(),
     };
-    Ok(going.iter().flat_map(|going| of_execution(going, next, before, flows)).collect())
+    // A server that cannot go on with an execution now loses nothing by it at a restart.
+    let waits = |going: &Going| server.is_some() && going.held.is_some();
+    let mut runs: Vec<Run> =
+        going.iter().filter(|going| !waits(going)).flat_map(|going| of_execution(going, next, before, flows)).collect();
+    runs.extend(going.iter().filter(|going| waits(going)).filter_map(|going| of_waiting(going, flows)));
+    Ok(runs)
 }
 
 fn of_execution(going: &Going, next: &Host, before: &Baseline, flows: &mut Flows<'_>) -> Vec<Run> {
@@ -110,6 +115,21 @@ fn of_execution(going: &Going, next: &Host, before: &Baseline, flows: &mut Flows
         },
     };
     going.runs.iter().map(judge).collect()
+}
+
+/// An execution that waits for a plugin: whether it would go on.
+fn of_waiting(going: &Going, flows: &Flows<'_>) -> Option<Run> {
+    let flow = format!("{}.{}", going.namespace, going.flow_id);
+    let valid = flows.is_valid(&flow, &going.text);
+    valid.then(|| Run {
+        execution: going.execution.clone(),
+        flow,
+        task_run: None,
+        task_id: None,
+        fate: Fate::Found,
+        by: None,
+        reason: Some("it waits now, and would go on".to_owned()),
+    })
 }
 
 fn reattach(registry: &Registry, type_name: &str) -> Option<bool> {
