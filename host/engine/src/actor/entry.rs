@@ -1,7 +1,5 @@
 //! The way in: the date, the checks, the limit of the flow. Spec 1.5 and 8.6.
 
-use std::pin::Pin;
-
 use jiff::Timestamp;
 use switchyard_model::{Level, State, concurrency::ConcurrencyBehavior};
 use tokio::sync::oneshot;
@@ -52,16 +50,9 @@ impl Actor {
         match concurrency.behavior {
             ConcurrencyBehavior::Queue => {
                 self.execution_log().message(Level::Info, &format!("{message}: this one is queued"));
-                let turn: Turn = match &self.shared.places {
-                    None => {
-                        let turn = self.shared.gates.queue(flow, limit);
-                        Box::pin(async move { turn.await.ok() })
-                    }
-                    Some(places) => {
-                        let id = std::sync::Arc::clone(&self.instance.execution().id);
-                        let turn = places.clone().turn(std::sync::Arc::clone(&program.flow), limit, id);
-                        Box::pin(async move { Some(turn.await) })
-                    }
+                let turn = match &self.shared.places {
+                    None => self.shared.gates.queue(flow, limit),
+                    Some(places) => places.queue(flow, limit, &self.instance.execution().id),
                 };
                 if self.instance.execution().state.current() != State::Queued {
                     self.apply(Event::Queue);
@@ -80,10 +71,10 @@ impl Actor {
         }
     }
 
-    async fn queue(&mut self, turn: Turn) {
+    async fn queue(&mut self, turn: oneshot::Receiver<Pass>) {
         let (send, mut receive) = oneshot::channel();
         let turn = async move {
-            if let Some(pass) = turn.await {
+            if let Ok(pass) = turn.await {
                 // Whoever waits no longer drops it.
                 let _ = send.send(pass);
             }
@@ -144,6 +135,3 @@ impl Actor {
         }
     }
 }
-
-/// The end of the wait.
-type Turn = Pin<Box<dyn Future<Output = Option<Pass>> + Send>>;

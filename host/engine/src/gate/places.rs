@@ -2,34 +2,73 @@
 //! execution, not to a host, so that one whose host dies keeps it until it is over.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value as Json;
 use switchyard_model::{Flow, State};
-use switchyard_store::journal::{self, ExecutionFilter, Journal};
-use tokio::sync::Mutex as Turn;
+use switchyard_store::journal::{self, ExecutionFilter, Journal, Summary};
+use tokio::sync::oneshot;
 
 use super::{Counted, Name, Pass, name};
 use crate::memory::Memory;
 
-/// How often the first in line of a host looks for a free place.
+/// How often a host whose executions wait looks for free places.
 const PULSE: Duration = Duration::from_millis(250);
+/// How long the first one in the queue may let free places be.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// The places of all flows with a limit. Cheap to clone.
 #[derive(Clone)]
 pub struct Places {
     memory: Memory,
     journal: Journal,
-    /// One of a host's executions at a time looks for a place, the others stand behind it in order.
-    turns: Arc<Mutex<HashMap<Name, Arc<Turn<()>>>>>,
+    /// Executions that wait on this host.
+    lines: Arc<Mutex<HashMap<Name, Line>>>,
+}
+
+#[derive(Default)]
+struct Line {
+    waiting: HashMap<Arc<str>, Waiting>,
+    /// Somebody looks for their places.
+    served: bool,
+}
+
+struct Waiting {
+    limit: u64,
+    turn: oneshot::Sender<Pass>,
+}
+
+/// What is passed over at the head of the queue.
+#[derive(Default)]
+struct Stuck {
+    /// They have places; the journal does not say so yet.
+    given: HashSet<String>,
+    /// Somebody else's, and since when it is the first.
+    head: Option<(String, Instant)>,
+}
+
+impl Stuck {
+    /// One that no host goes on with must not hold up all others.
+    fn skips(&mut self, id: &str) -> bool {
+        if self.given.contains(id) {
+            return true;
+        }
+        match &self.head {
+            Some((head, since)) if head == id => since.elapsed() > STUCK,
+            _ => {
+                self.head = Some((id.to_owned(), Instant::now()));
+                false
+            }
+        }
+    }
 }
 
 impl Places {
     pub fn new(memory: Memory, journal: Journal) -> Self {
-        Self { memory, journal, turns: Arc::default() }
+        Self { memory, journal, lines: Arc::default() }
     }
 
     /// `None` when all places are taken. An execution that has one already keeps it.
@@ -73,38 +112,67 @@ impl Places {
         self.memory.all(&list(flow)).await.map_or(0, |taken| taken.len() as u64)
     }
 
-    /// Waits for a place, behind all that were queued before on any host.
-    pub async fn turn(self, flow: Arc<Flow>, limit: u64, execution: Arc<str>) -> Pass {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(name(&flow)).or_default())
-        };
-        let _first = turn.lock().await;
+    /// Waits for a place, behind all that were queued before on any host. Whoever drops the receiver leaves the queue.
+    pub fn queue(&self, flow: &Arc<Flow>, limit: u64, execution: &Arc<str>) -> oneshot::Receiver<Pass> {
+        let (send, receive) = oneshot::channel();
+        let mut lines = self.lines();
+        let line = lines.entry(name(flow)).or_default();
+        line.waiting.insert(Arc::clone(execution), Waiting { limit, turn: send });
+        if !std::mem::replace(&mut line.served, true) {
+            tokio::spawn(self.clone().serve(Arc::clone(flow)));
+        }
+        receive
+    }
+
+    /// Gives places to this host's executions of a flow, as long as some wait.
+    async fn serve(self, flow: Arc<Flow>) {
+        let mut stuck = Stuck::default();
         loop {
-            match self.first(&flow, &execution).await {
-                Ok(true) => match self.enter(&flow, limit, &execution).await {
-                    Ok(Some(pass)) => return pass,
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%execution, code = error.code(), %error, "places cannot be looked for"),
-                },
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%execution, code = error.code(), %error, "the queue cannot be read"),
-            }
             tokio::time::sleep(PULSE).await;
+            if let Err(error) = self.call_up(&flow, &mut stuck).await {
+                tracing::warn!(flow = %flow.id, code = error.code(), %error, "places cannot be looked for");
+            }
+            let mut lines = self.lines();
+            let Some(line) = lines.get_mut(&name(&flow)) else { return };
+            line.waiting.retain(|_, waiting| !waiting.turn.is_closed());
+            if line.waiting.is_empty() {
+                lines.remove(&name(&flow));
+                return;
+            }
         }
     }
 
-    /// Whether nobody else has been waiting longer.
-    async fn first(&self, flow: &Flow, execution: &str) -> journal::Result<bool> {
+    /// Those at the head of the queue of all hosts that wait here, as long as there is room.
+    async fn call_up(&self, flow: &Flow, stuck: &mut Stuck) -> journal::Result<()> {
         let filter = ExecutionFilter {
             namespace: Some(flow.namespace.to_string()),
             flow_id: Some(flow.id.to_string()),
             states: vec![State::Queued.name().to_owned()],
             ..ExecutionFilter::default()
         };
-        let queued = self.journal.list(filter).await?;
-        let longest = queued.iter().filter(|one| one.namespace == *flow.namespace).min_by_key(|one| (one.created, one.id.clone()));
-        Ok(longest.is_none_or(|longest| longest.id == *execution))
+        let mut queued = self.journal.list(filter).await?;
+        queued.retain(|one| one.namespace == *flow.namespace);
+        queued.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
+        for Summary { id, .. } in queued {
+            let limit = self.lines().get(&name(flow)).and_then(|line| line.waiting.get(&*id)).map(|waiting| waiting.limit);
+            let Some(limit) = limit else {
+                // Another host's, or one that has just got its place.
+                if stuck.skips(&id) {
+                    continue;
+                }
+                return Ok(());
+            };
+            let Some(pass) = self.enter(flow, limit, &id).await? else { return Ok(()) };
+            let waiting = self.lines().get_mut(&name(flow)).and_then(|line| line.waiting.remove(&*id));
+            // One that left the queue gives its pass back by dropping it.
+            drop(waiting.map(|waiting| waiting.turn.send(pass)));
+            stuck.given.insert(id);
+        }
+        Ok(())
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<Name, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pass(&self, flow: String, place: String) -> Pass {

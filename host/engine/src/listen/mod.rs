@@ -221,6 +221,10 @@ fn hear(engine: &Engine, listening: &Flow, trigger: &Trigger, ended: &Execution,
     if held.is_empty() {
         return Ok(None);
     }
+    // One thing alone waits for nothing else, and nothing of it needs to be remembered.
+    if parts.len() == 1 {
+        return Ok(window.contains(now, now).then_some(Heard { variables, parts: None }));
+    }
     let all = parts.into_iter().map(|part| part.name).collect();
     Ok(Some(Heard { variables, parts: Some(Parts { all, held, window, reset }) }))
 }
