@@ -1,7 +1,7 @@
 //! The Kubernetes task runner: pods of a cluster.
 //!
 //! A [`Run`](run::Run) goes from a request to its outcome: [`pod`] says what is to be created (pure), [`cluster`] connects, asks and watches, [`launch`]
-//! creates, [`follow`] waits for the start (with [`start`]), moves files ([`files`] over [`exec`]), carries output ([`logs`]) and reads the pod's
+//! creates, [`follow`] waits for the start (with [`start`]), moves files ([`staging`]: [`files`] over [`exec`]), carries output ([`logs`]) and reads the pod's
 //! [`state`], [`cleanup`] removes, [`tidy`] what earlier hosts left. [`attach`] enters the same path in its middle, after a restart of the host.
 
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@ mod run;
 pub mod runner;
 pub mod scalar;
 mod secret;
+mod staging;
 mod start;
 mod state;
 mod tidy;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     error::Failure,
     properties::Properties,
+    staging::takes_files,
     state::{self, Hope, Stuck},
 };
 
@@ -46,6 +47,11 @@ impl<'a> Starting<'a> {
         }
     }
 
+    /// For a container beside a command that has run: where the pod is was told.
+    pub fn late(properties: &'a Properties) -> Self {
+        Self { scheduled: true, ..Self::new(properties) }
+    }
+
     /// Leaves out a time that was ours.
     pub fn pass(&mut self, time: Duration) {
         self.created += time;
@@ -60,7 +66,7 @@ impl<'a> Starting<'a> {
         self.summary = state::summary(pod);
         if state::is_scheduled(pod) && !self.scheduled {
             self.scheduled = true;
-            if !crate::follow::takes_files(pod) {
+            if !takes_files(pod) {
                 context.phase(Phase::Pulling);
             }
             if let Some(node) = state::node(pod) {
