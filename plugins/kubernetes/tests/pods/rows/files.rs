@@ -145,3 +145,24 @@ async fn cluster_k2_a_volume_on_disk() {
     assert_eq!(setup.run().await.unwrap().exit_code, 0);
     assert!(setup.host.stdout().ends_with("x\n"));
 }
+
+/// What a hostile image could answer in the place of `tar`: names that leave the directory, links through which later entries would.
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
+async fn cluster_a_tar_that_leaves_the_working_directory_writes_nothing_outside() {
+    let namespace = Namespace::new();
+    let outside = tempfile::tempdir().unwrap();
+    let link = format!("ln -s {} escape; echo x > out.txt; ln -s /etc/passwd secret; ln -s ../.. up", outside.path().display());
+    let mut setup = namespace.setup(&link, json!({ "syncWorkingDirectory": true }));
+    setup.request.files.outputs = vec!["**".into()];
+    assert_eq!(setup.run().await.unwrap().exit_code, 0);
+    assert_eq!(setup.read("out.txt"), "x\n");
+    // Nothing that comes later goes through what came before.
+    let again = namespace.setup("mkdir escape; echo evil > escape/evil; echo y > out.txt", json!({ "syncWorkingDirectory": true }));
+    let mut again = Setup { directory: setup.directory, ..again };
+    again.request.files.working_dir = again.directory.path().to_owned();
+    again.request.files.outputs = vec!["**".into()];
+    let _ = again.run().await;
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    namespace.assert_empty();
+}

@@ -203,3 +203,27 @@ async fn kube_k5_a_sidecar_that_is_restarted_is_no_failed_init_container() {
     fake.status(&ended(0));
     assert_eq!(task.await.unwrap().unwrap().exit_code, 0);
 }
+
+/// A pod that a dead host had finished, and two of the same task run.
+#[tokio::test]
+async fn kube_k19_ended_pods_are_taken_up_and_of_two_one() {
+    use switchyard_plugin_api::{Attached, testkit::Host};
+    for (end, code) in [("Succeeded", 0), ("Failed", 7)] {
+        let fake = manual().await;
+        let setup = fake.setup("true", none());
+        let mut pod = setup.preview().await;
+        pod["metadata"]["uid"] = "own".into();
+        pod["status"] = json!({ "phase": end, "containerStatuses": ended(code)["status"]["containerStatuses"] });
+        let mut older = pod.clone();
+        older["metadata"]["name"] = "older".into();
+        older["metadata"]["uid"] = "older".into();
+        older["metadata"]["annotations"]["switchyard.run/key"] = "execution-before".into();
+        older["status"] = running()["status"].clone();
+        for pod in [older, pod] {
+            fake.add(pod);
+        }
+        let Attached::Ended { outcome } = setup.attach(None, &Host::new()).await.unwrap() else { panic!("gone") };
+        assert_eq!(outcome.exit_code, code, "{end}");
+        assert!(fake.pods().is_empty(), "{end}: at most one may be at work");
+    }
+}
