@@ -222,6 +222,16 @@ pub enum Plugins {
         plugin: String,
     },
     Preview(PreviewPlugins),
+    /// What each plugin of the server costs: calls, time in them, threads, processor time, memory
+    ///
+    /// Memory and open files are told of plugins in processes of their own; in the host's process they cannot be told apart.
+    Usage {
+        /// How it is printed
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+        output: Format,
+        #[command(flatten)]
+        data: DataDir,
+    },
     New(NewPlugin),
     Test(TestPlugin),
     Diff(DiffPlugins),

@@ -240,3 +240,23 @@ fn what_the_host_does_itself_begins_anew_and_an_empty_place_has_nothing_to_lose(
     server.ask(&["executions", "kill", &id]).expect(0);
     server.end(&id);
 }
+
+#[test]
+fn what_plugins_cost_is_told_for_both_placements() {
+    for (isolation, apart) in [("in-process", false), ("subprocess", true)] {
+        let home = Home::new(&["scripts"]);
+        home.file("switchyard.yaml", format!("plugins:\n  isolation:\n    default: {isolation}\n"));
+        home.run(&["plugins", "usage", "--data-dir", "data"]).expect(2);
+        let server = Server::start(&home);
+        assert!(server.ask(&["plugins", "usage"]).expect(0).stdout().contains("no library is open"));
+        let id = server.submit(&support::shell("['true']"));
+        assert_eq!(server.end(&id)["state"]["current"], "SUCCESS");
+        let usage: Json = serde_json::from_str(&server.ask(&["plugins", "usage", "--output", "json"]).expect(0).stdout()).unwrap();
+        let scripts = &usage[0];
+        assert_eq!((&scripts["plugin"], &scripts["isolation"], &scripts["running"]), (&"scripts".into(), &isolation.into(), &0.into()));
+        assert!(scripts["calls"].as_u64().unwrap() > 0, "{usage:#}");
+        assert_eq!(scripts["pid"].is_u64() && scripts["memoryKib"].as_u64() > Some(0), apart, "{usage:#}");
+        let table = server.ask(&["plugins", "usage"]).expect(0).stdout();
+        assert!(table.contains("scripts 0.1.0") && table.contains(isolation), "{table}");
+    }
+}

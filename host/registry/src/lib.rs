@@ -36,6 +36,7 @@ pub mod schema;
 mod status;
 mod timed;
 mod trust;
+mod usage;
 mod verdict;
 mod watch;
 
@@ -53,3 +54,4 @@ pub use registry::Registry;
 pub use remote::process_main;
 pub use status::{State, Status};
 pub use trust::{BadKey, Change, Key, Lock, Policy};
+pub use usage::Usage;

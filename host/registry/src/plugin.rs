@@ -18,6 +18,7 @@ use crate::{
     quarantine::Entry,
     remote::{Launch, Remote, Subprocess},
     timed::Timed,
+    usage::Facts,
     verdict::{Brief, Names},
 };
 
@@ -179,6 +180,18 @@ impl Plugin {
             Opened::Apart(process) => Arc::new(self.remote(process, ComponentKind::Task, type_name, pool)?),
         };
         Ok(Arc::new(Timed { inner, watch: pool.watch()?.clone(), plugin: self.id.clone() }))
+    }
+
+    /// What the system says of its threads, or of its process with its number; `None` as long as its library is not open.
+    pub fn facts(&self) -> Option<(Facts, Option<u32>)> {
+        let Origin::Library(file) = &self.origin else { return None };
+        match file.opened.get()?.as_ref().ok()? {
+            Opened::Here(_) => Some((Facts::of_threads(&self.id), None)),
+            Opened::Apart(process) => {
+                let living = process.pid().and_then(|pid| Some((Facts::of_process(pid)?, Some(pid))));
+                Some(living.unwrap_or_default())
+            }
+        }
     }
 
     /// Opens the library if it is not open; one in a process of its own waits there for its first call.

@@ -11,7 +11,10 @@ use std::{
 use switchyard_plugin_api::{BoxFuture, Error};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::watch::{Blocked, Spawn, Watch, Work};
+use crate::{
+    usage::Calls,
+    watch::{Blocked, Spawn, Watch, Work},
+};
 
 pub(crate) struct Pool {
     threads: usize,
@@ -70,6 +73,12 @@ impl Pool {
     /// What the watchdog last said about a plugin, if it was ever started.
     pub fn trouble(&self, plugin: &str) -> Option<String> {
         self.started.get()?.as_ref().ok()?.watch.trouble(plugin)
+    }
+
+    /// What the watchdog counted for a plugin.
+    pub fn calls(&self, plugin: &str) -> Calls {
+        let started = self.started.get().and_then(|started| started.as_ref().ok());
+        started.map(|started| started.watch.calls(plugin)).unwrap_or_default()
     }
 
     /// Polls a plugin's future here. The answer may be dropped without harm: the future is never dropped half-way.

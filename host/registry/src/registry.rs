@@ -22,6 +22,7 @@ use crate::{
     schema::Properties,
     status::{self, Author, State, Status, write_note},
     trust::{Change, Lock, Locked},
+    usage::Usage,
 };
 
 /// Cheap to clone; plugins stay loaded as long as the host runs, whatever happens to it.
@@ -287,6 +288,31 @@ impl Registry {
             Some((plugin.path()?.clone(), manifest.ok()?))
         };
         self.0.plugins.iter().filter(|plugin| plugin.path().is_some()).filter_map(read).collect()
+    }
+
+    /// What each open library has cost since the host started.
+    pub fn usage(&self) -> Vec<Usage> {
+        let usage = |plugin: &Plugin| {
+            let (facts, pid) = plugin.facts()?;
+            let calls = self.0.pool.calls(&plugin.id);
+            let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+            Some(Usage {
+                plugin: plugin.info.id.clone(),
+                version: plugin.info.version.clone(),
+                isolation: plugin.placement().0,
+                calls: calls.count,
+                busy_micros: micros(calls.busy),
+                longest_micros: micros(calls.longest),
+                running: calls.running,
+                threads: facts.threads,
+                cpu_millis: facts.cpu_millis,
+                pid,
+                memory_kib: facts.memory_kib,
+                open_files: facts.open_files,
+                trouble: self.0.pool.trouble(&plugin.id),
+            })
+        };
+        self.0.plugins.iter().filter_map(usage).collect()
     }
 
     pub(crate) fn options(&self) -> &Options {

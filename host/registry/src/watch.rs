@@ -9,7 +9,10 @@ use std::{
 
 use switchyard_plugin_api::BoxFuture;
 
-use crate::blame::{self, Mark};
+use crate::{
+    blame::{self, Mark},
+    usage::Calls,
+};
 
 /// Asks a plugin's own runtime for an answer.
 pub(crate) type Ping = Arc<dyn Fn() -> BoxFuture<()> + Send + Sync>;
@@ -48,6 +51,7 @@ struct Plugin {
     answered: Option<Instant>,
     named: bool,
     trouble: Option<String>,
+    calls: Calls,
 }
 
 pub(crate) struct Watch {
@@ -103,6 +107,11 @@ impl Watch {
     /// What was last found wrong with a plugin.
     pub fn trouble(&self, plugin: &str) -> Option<String> {
         self.lock().plugins.get(plugin).and_then(|plugin| plugin.trouble.clone())
+    }
+
+    /// What was counted for a plugin.
+    pub fn calls(&self, plugin: &str) -> Calls {
+        self.lock().plugins.get(plugin).map(|plugin| Calls { running: plugin.work, ..plugin.calls }).unwrap_or_default()
     }
 
     /// Ends the thread.
@@ -240,10 +249,12 @@ impl Drop for Entry {
         let mut state = self.watch.lock();
         let Some(call) = state.calls.remove(&self.id) else { return };
         let took = call.since.elapsed();
+        let plugin = state.plugins.entry(call.plugin.clone()).or_default();
+        plugin.calls.add(took);
         if took < self.watch.slow {
             return;
         }
-        state.plugins.entry(call.plugin.clone()).or_default().trouble = Some(format!("`{}` took {:.1} s", call.what, took.as_secs_f32()));
+        plugin.trouble = Some(format!("`{}` took {:.1} s", call.what, took.as_secs_f32()));
         drop(state);
         tracing::warn!(plugin = &*call.plugin, call = call.what, took_ms = took.as_millis() as u64, "a call into the plugin took long");
     }

@@ -10,7 +10,11 @@ use std::{
     },
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -48,6 +52,8 @@ pub struct Subprocess {
     launch: Launch,
     events: Arc<Forward>,
     current: Mutex<Option<Arc<Connection>>>,
+    /// Of the last process; 0 before the first.
+    pid: AtomicU32,
 }
 
 impl Drop for Subprocess {
@@ -61,11 +67,16 @@ impl Drop for Subprocess {
 impl Subprocess {
     pub fn new(launch: Launch) -> Self {
         let events = Forward::new(&launch.plugin);
-        Self { launch, events, current: Mutex::default() }
+        Self { launch, events, current: Mutex::default(), pid: AtomicU32::new(0) }
     }
 
     pub fn plugin(&self) -> &Arc<str> {
         &self.launch.plugin
+    }
+
+    /// The number of its process, which may have ended.
+    pub fn pid(&self) -> Option<u32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|pid| *pid > 0)
     }
 
     pub fn hung_after(&self) -> Duration {
@@ -129,6 +140,7 @@ impl Subprocess {
         }
         // When the system runs out of memory, a plugin is worth less than its host. Not every system lets us say so.
         let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), "500");
+        self.pid.store(child.id(), Ordering::Relaxed);
         tracing::debug!(plugin = &**plugin, pid = child.id(), "the plugin's process has started");
 
         let outbox = Outbox::start(ours.try_clone()?, format!("sy-{plugin}>"))?;

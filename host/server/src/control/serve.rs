@@ -128,7 +128,7 @@ impl Control {
                 return told;
             }
             Ok(request) => {
-                let quiet = matches!(request, Request::Status | Request::Plugins);
+                let quiet = matches!(request, Request::Status | Request::Plugins | Request::Usage);
                 let answer = self.answer(request).await;
                 let cause = self.0.engine.journal().stalled().borrow().clone();
                 if let Some(cause) = cause.filter(|_| !quiet && answer.is_ok()) {
@@ -196,6 +196,7 @@ impl Control {
                 let violations = loaded.map_or_else(|violations| violations, |loaded| loaded.violations);
                 Ok(Answer::Findings { errors: violations.iter().filter(|found| found.is_error()).map(ToString::to_string).collect() })
             }
+            Request::Usage => Ok(Answer::Usage { plugins: engine.registry().usage() }),
             Request::Plugins => Ok(Answer::Plugins(self.plugins())),
             Request::Follow { .. } | Request::Reload => Ok(Answer::Done),
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use switchyard_engine::{recovery::Report, under_way::Going};
 use switchyard_model::{JsonMap, Label};
-use switchyard_registry::Outlook;
+use switchyard_registry::{Outlook, Usage};
 
 /// From the client; one for each connection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ pub enum Request {
     Reload,
     /// What is loaded.
     Plugins,
+    /// What each plugin has cost.
+    Usage,
     /// Executions that are not over, and what has begun in them.
     UnderWay,
     /// What is wrong with a flow, by the plugins that are loaded.
@@ -95,6 +97,9 @@ pub enum Answer {
     },
     Findings {
         errors: Vec<String>,
+    },
+    Usage {
+        plugins: Vec<Usage>,
     },
     Done,
     Refused {

@@ -12,6 +12,7 @@ pub(super) mod property;
 mod release;
 mod show;
 mod test;
+mod usage;
 
 pub use test::child as conformance;
 
@@ -29,6 +30,9 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
     if let Plugins::Preview(command) = command {
         return preview::run(globals, command);
     }
+    if let Plugins::Usage { output, data } = command {
+        return usage::run(globals, *output, data);
+    }
     // What is accepted anew is not asked whether it was accepted before.
     let locking = matches!(command, Plugins::Lock);
     let host = Host::open_with(globals, |options| options.policy.locked &= !locking)?;
@@ -41,6 +45,6 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
         Plugins::Test(command) => test::run(globals, &host, command),
         Plugins::Diff(command) => diff::run(globals, &host, command),
         Plugins::Docs(command) => docs::run(&host, command),
-        Plugins::New(_) | Plugins::Preview(_) => Ok(Exit::Success),
+        Plugins::New(_) | Plugins::Preview(_) | Plugins::Usage { .. } => Ok(Exit::Success),
     }
 }

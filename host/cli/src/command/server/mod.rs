@@ -35,7 +35,7 @@ pub fn directory(globals: &Globals, data: &DataDir) -> Result<PathBuf, Failure> 
 }
 
 /// The server of a directory.
-fn client(data_dir: &std::path::Path) -> Result<Client, Failure> {
+pub fn client(data_dir: &std::path::Path) -> Result<Client, Failure> {
     Client::find(data_dir).ok_or_else(|| {
         Failure::usage("control::no_server", format!("no server answers in the data directory {}", data_dir.display()))
             .with_help("start one with `switchyard serve`, or name its directory with --data-dir")

@@ -1,0 +1,59 @@
+//! `switchyard plugins usage`: what each plugin of a server costs.
+
+use switchyard_registry::Usage;
+use switchyard_server::control::{Answer, Request};
+
+use crate::{
+    arguments::{DataDir, Format, Globals},
+    command::{
+        print, print_json,
+        server::{ask, broken, client, directory},
+    },
+    exit::Exit,
+    failure::Failure,
+    screen::{Screen, Table},
+};
+
+pub fn run(globals: &Globals, output: Format, data: &DataDir) -> Result<Exit, Failure> {
+    let plugins = match ask(&client(&directory(globals, data)?)?, &Request::Usage)? {
+        Answer::Usage { plugins } => plugins,
+        _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
+    };
+    if output == Format::Json {
+        print_json(&plugins)?;
+        return Ok(Exit::Success);
+    }
+    if plugins.is_empty() {
+        print(b"no library is open: each is opened by the first task that needs it\n")?;
+        return Ok(Exit::Success);
+    }
+    let palette = Screen::stdout(globals.color).palette;
+    let mut table =
+        Table::new(["PLUGIN", "ISOLATION", "RUNNING", "CALLS", "IN CALLS", "LONGEST", "THREADS", "CPU", "MEMORY", "FILES", "PID"]);
+    plugins.iter().for_each(|usage| table.push(row(usage)));
+    let mut text = table.render(|row, _, cell| if row == 0 { palette.dim(cell).to_string() } else { cell });
+    for usage in &plugins {
+        let trouble = usage.trouble.iter().map(|trouble| format!("{} {}: {trouble}\n", palette.doubtful("!"), usage.plugin));
+        text.extend(trouble);
+    }
+    print(text.as_bytes())?;
+    Ok(Exit::Success)
+}
+
+fn row(usage: &Usage) -> [String; 11] {
+    let millis = |micros: u64| format!("{}.{} ms", micros / 1000, micros / 100 % 10);
+    let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    [
+        format!("{} {}", usage.plugin, usage.version),
+        usage.isolation.as_str().to_owned(),
+        usage.running.to_string(),
+        usage.calls.to_string(),
+        millis(usage.busy_micros),
+        millis(usage.longest_micros),
+        usage.threads.to_string(),
+        format!("{} ms", usage.cpu_millis),
+        usage.memory_kib.map(|kib| format!("{} MiB", kib / 1024)).unwrap_or_default(),
+        optional(usage.open_files.map(|count| count as u64)),
+        optional(usage.pid.map(u64::from)),
+    ]
+}
