@@ -4,11 +4,14 @@ mod assign;
 mod bound;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use jaq_core::load::parse::Def;
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Vars, data, load, unwrap_valr};
+use jaq_core::compile::Filter;
+use jaq_core::{Compiler, Ctx, Native, Vars, data, load, unwrap_valr};
 use jaq_json::{Num, Val as Jq};
 
 use crate::error::{Fault, Outcome};
@@ -23,6 +26,8 @@ type Data = data::JustLut<Jq>;
 const MAIN: &str = "main_program";
 /// What jq 1.6 has and jaq has not.
 const DEFINITIONS: &str = include_str!("jq/definitions.jq");
+/// Most programs that are kept compiled.
+const REMEMBERED: usize = 200;
 /// Longest program, deepest brackets in it: jaq reads programs recursively.
 const LONGEST: usize = 64 << 10;
 const NESTING: usize = 60;
@@ -84,21 +89,7 @@ fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'stat
     bound::start(limits.steps / SHARE);
     let input =
         jaq_json::read::parse_single(input.as_bytes()).map_err(|error| Fault::value(format!("the input of jq is not JSON: {error}")))?;
-    let main = load::parse(program, |parser| parser.term())
-        .ok_or_else(|| Fault::value(format!("the jq program `{program}` cannot be read")).help("see the jq manual, version 1.6"))?;
-    let own = load::parse(DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
-    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(own);
-    let defs = defs.map(|def| bounded(def));
-    let main = Def { name: MAIN, args: Vec::new(), body: bound::term(main) };
-    let arena = Arena::default();
-    let modules = Loader::new(defs.chain([main]))
-        .load(&arena, File { code: MAIN, path: () })
-        .map_err(|_| Fault::value(format!("the jq program `{program}` cannot be loaded")))?;
-    let filter = Compiler::default().with_funs(bound::functions()).compile(modules).map_err(|errors| {
-        let unknown = errors.iter().flat_map(|(_, errors)| errors).map(|(name, kind)| format!("{} `{name}`", kind.as_str()));
-        let unknown = unknown.collect::<Vec<_>>().join(", ");
-        Fault::value(format!("the jq program `{program}` uses an undefined {unknown}"))
-    })?;
+    let filter = compiled(program)?;
     let context = Ctx::<Data>::new(&filter.lut, Vars::new([]));
     let mut results = Vec::new();
     let mut size = 0;
@@ -110,6 +101,41 @@ fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'stat
         results.push(read(&value, 0, &mut size, limits.output)?);
     }
     Ok(results)
+}
+
+/// A program that was read before, or is read now: a loop asks the same one again and again.
+fn compiled(program: &str) -> Outcome<Arc<Filter<Native<Data>>>> {
+    static KNOWN: Mutex<BTreeMap<Box<str>, Arc<Filter<Native<Data>>>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(filter) = known().get(program) {
+        return Ok(Arc::clone(filter));
+    }
+    let filter = Arc::new(compile(program)?);
+    let mut known = known();
+    // Programs that are made by expressions must not pile up.
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known.insert(program.into(), Arc::clone(&filter));
+    Ok(filter)
+}
+
+fn compile(program: &str) -> Outcome<Filter<Native<Data>>> {
+    let main = load::parse(program, |parser| parser.term())
+        .ok_or_else(|| Fault::value(format!("the jq program `{program}` cannot be read")).help("see the jq manual, version 1.6"))?;
+    let own = load::parse(DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
+    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(own);
+    let defs = defs.map(|def| bounded(def));
+    let main = Def { name: MAIN, args: Vec::new(), body: bound::term(main) };
+    let arena = Arena::default();
+    let modules = Loader::new(defs.chain([main]))
+        .load(&arena, File { code: MAIN, path: () })
+        .map_err(|_| Fault::value(format!("the jq program `{program}` cannot be loaded")))?;
+    Compiler::default().with_funs(bound::functions()).compile(modules).map_err(|errors| {
+        let unknown = errors.iter().flat_map(|(_, errors)| errors).map(|(name, kind)| format!("{} `{name}`", kind.as_str()));
+        let unknown = unknown.collect::<Vec<_>>().join(", ");
+        Fault::value(format!("the jq program `{program}` uses an undefined {unknown}"))
+    })
 }
 
 fn bounded(def: Def<&str>) -> Def<&str> {

@@ -3,7 +3,7 @@
 use jiff::ZonedDateTime;
 use jiff::tz::Offset;
 
-use super::name::{DAYS, MONTHS};
+use super::name::{ENGLISH, Names};
 use super::pattern::{Item, items};
 use crate::error::{Fault, Outcome};
 
@@ -31,9 +31,15 @@ pub(super) fn show(date: &ZonedDateTime, format: &str, locale: Option<&str>) -> 
         return Ok(text);
     }
     let items = items(pattern_of(format).unwrap_or(format))?;
-    let english = locale.is_none_or(|locale| locale.is_empty() || locale.to_ascii_lowercase().starts_with("en"));
+    let names = Names::of(locale);
     let mut out = String::new();
-    write(&items, date, english, &mut out)?;
+    write(&items, date, names.unwrap_or(&ENGLISH), &mut out);
+    // A pattern of numbers is the same everywhere; the order of the styles is English.
+    let is_style = ["full", "long", "medium", "short"].iter().any(|style| style.eq_ignore_ascii_case(format));
+    if names.is_none() && has_names(&items) || is_style && !names.is_some_and(Names::is_english) {
+        return Err(Fault::argument(format!("the names of months and days in `{}` are not known", locale.unwrap_or_default()))
+            .help(format!("use numbers in the pattern, or one of the languages {}", Names::languages())));
+    }
     Ok(out)
 }
 
@@ -64,47 +70,42 @@ fn special(date: &ZonedDateTime, format: &str) -> Option<String> {
         }
         "rfc_1123_date_time" => {
             let zone = if date.offset().seconds() == 0 { "GMT".to_owned() } else { offset(date.offset(), 'x', 2) };
-            format!("{}, {} {} {:04} {} {zone}", &weekday(date)[..3], date.day(), &month(date)[..3], date.year(), date.strftime("%H:%M:%S"))
+            format!("{}, {} {} {:04} {} {zone}", ENGLISH.day(weekday(date), 3), date.day(), ENGLISH.month(month(date), 3), date.year(), date.strftime("%H:%M:%S"))
         }
         _ => return None,
     })
 }
 
-fn month(date: &ZonedDateTime) -> &'static str {
-    MONTHS[(date.month().unsigned_abs() as usize - 1) % 12]
+/// From 0.
+fn month(date: &ZonedDateTime) -> usize {
+    date.month().unsigned_abs() as usize - 1
 }
 
-fn weekday(date: &ZonedDateTime) -> &'static str {
-    DAYS[date.weekday().to_monday_zero_offset().unsigned_abs() as usize % 7]
+/// From 0, which is Monday.
+fn weekday(date: &ZonedDateTime) -> usize {
+    date.weekday().to_monday_zero_offset().unsigned_abs() as usize
 }
 
-fn write(items: &[Item], date: &ZonedDateTime, english: bool, out: &mut String) -> Outcome<()> {
+fn write(items: &[Item], date: &ZonedDateTime, names: &Names, out: &mut String) {
     for item in items {
         match item {
             Item::Text(text) => out.push_str(text),
-            Item::Optional(inner) => write(inner, date, english, out)?,
-            Item::Field(letter, count) => {
-                let text = field(*letter, *count, date);
-                if !english && text.starts_with(|c: char| c.is_alphabetic()) && "MLEeca".contains(*letter) {
-                    return Err(Fault::argument("names of months and days are written in English only")
-                        .help("use numbers in the pattern, or leave `locale` out"));
-                }
-                out.push_str(&text);
-            }
+            Item::Optional(inner) => write(inner, date, names, out),
+            Item::Field(letter, count) => out.push_str(&field(*letter, *count, date, names)),
         }
     }
-    Ok(())
 }
 
-fn name(name: &str, count: usize) -> String {
-    match count {
-        4 => name.to_owned(),
-        5 => name[..1].to_owned(),
-        _ => name[..3].to_owned(),
-    }
+/// Whether something is written out that other languages name differently.
+fn has_names(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Text(_) => false,
+        Item::Optional(inner) => has_names(inner),
+        Item::Field(letter, count) => matches!(letter, 'E' | 'a') || "MLec".contains(*letter) && *count >= 3,
+    })
 }
 
-fn field(letter: char, count: usize, date: &ZonedDateTime) -> String {
+fn field(letter: char, count: usize, date: &ZonedDateTime, names: &Names) -> String {
     let padded = |number: i64| format!("{number:0count$}");
     let year = |year: i16| if count == 2 { format!("{:02}", year.rem_euclid(100)) } else { padded(year.into()) };
     let day_number = i64::from(date.weekday().to_monday_one_offset());
@@ -117,7 +118,7 @@ fn field(letter: char, count: usize, date: &ZonedDateTime) -> String {
         'u' | 'y' => year(date.year()),
         'Y' => year(date.date().iso_week_date().year()),
         'D' => padded(date.day_of_year().into()),
-        'M' | 'L' if count >= 3 => name(month(date), count),
+        'M' | 'L' if count >= 3 => names.month(month(date), count),
         'M' | 'L' => padded(date.month().into()),
         'd' => padded(date.day().into()),
         'Q' | 'q' if count == 3 => format!("Q{quarter}"),
@@ -126,10 +127,10 @@ fn field(letter: char, count: usize, date: &ZonedDateTime) -> String {
         'w' => padded(date.date().iso_week_date().week().into()),
         'W' => padded((i64::from(date.day()) + 6 - i64::from(date.weekday().to_monday_zero_offset())) / 7 + 1),
         'F' => padded((i64::from(date.day()) - 1) / 7 + 1),
-        'E' => name(weekday(date), count),
-        'e' | 'c' if count >= 3 => name(weekday(date), count),
+        'E' => names.day(weekday(date), count),
+        'e' | 'c' if count >= 3 => names.day(weekday(date), count),
         'e' | 'c' => padded(day_number),
-        'a' => if hour < 12 { "AM" } else { "PM" }.to_owned(),
+        'a' => names.halves[usize::from(hour >= 12)].to_owned(),
         'B' => match hour {
             0..6 => "at night",
             6..12 => "in the morning",

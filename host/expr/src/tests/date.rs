@@ -111,7 +111,11 @@ fn s5_11_pattern_letters() {
         ("{{ inputs.date | date(\"yyyy-MM-dd'T'HH:mm:ss.SSSX\") }}", "2024-05-17T08:30:15.123Z"),
         ("{{ inputs.date | date('yyyy-jj') }}", "expr::argument"),
         ("{{ inputs.date | date(\"'open\") }}", "expr::argument"),
-        ("{{ inputs.date | date('MMMM', locale='fr') }}", "expr::argument"),
+        ("{{ inputs.date | date('EEEE d MMMM yyyy', locale='fr') }}", "vendredi 17 mai 2024"),
+        ("{{ inputs.date | date('EEE, d. MMM', locale='de_DE') }}", "Fr., 17. Mai"),
+        ("{{ inputs.date | date('EEEE MMM MMMMM h a', locale='es-MX') }}", "viernes may M 8 a. m."),
+        ("{{ inputs.date | date('MMMM', locale='xx') }}", "expr::argument"),
+        ("{{ inputs.date | date('full', locale='fr') }}", "expr::argument"),
         ("{{ inputs.date | date('dd/MM', locale='fr') }}", "17/05"),
     ]);
 }
