@@ -6,7 +6,10 @@ use switchyard_expr::{Engine, Scope, is_truthy};
 use switchyard_model::{Execution, Label, Node, State, canonical_type};
 use switchyard_plugin_api::Error;
 
-use crate::task::{plain, unrendered};
+use crate::{
+    holiday,
+    task::{plain, unrendered},
+};
 
 /// What conditions look at.
 pub struct Conditions<'a> {
@@ -106,6 +109,11 @@ impl Conditions<'_> {
                         Some("LAST") => last,
                         _ => false,
                     }
+            }
+            ("PublicHoliday", _) => {
+                let country = self.text(condition, "country")?;
+                let found = holiday::is_holiday(self.date(condition)?.date(), country.as_deref());
+                found.map_err(|message| Error::user("flow::invalid_property", message).at("/country"))?
             }
             ("Weekend", _) => matches!(self.date(condition)?.weekday(), civil::Weekday::Saturday | civil::Weekday::Sunday),
             ("ExecutionFlow" | "ExecutionNamespace" | "ExecutionStatus" | "HasRetryAttempt" | "ExecutionLabels", None) => false,

@@ -296,6 +296,10 @@ impl Host for RunScope<'_> {
         self.services.random_port()
     }
 
+    fn public_holiday(&self, date: &str, country: Option<&str>, subdivision: Option<&str>) -> Result<bool, HostError> {
+        self.services.public_holiday(date, country, subdivision)
+    }
+
     fn error_logs(&self) -> Result<Json, HostError> {
         let Some(logs) = self.logs else { return Err(HostError::Unavailable("errorLogs()")) };
         let execution = self.instance.execution();

@@ -18,6 +18,7 @@ mod directory_cache;
 mod engine;
 pub mod flows;
 mod gate;
+mod holiday;
 mod http;
 mod instance;
 pub mod keeper;

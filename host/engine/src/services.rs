@@ -13,7 +13,7 @@ use switchyard_store::{
     kv::KeyValues, masking::Masker, namespace_files::NamespaceFiles, secrets::Secrets, storage::Storage, storage::StorageUri,
 };
 
-use crate::{engine::Shared, http, wait::wait};
+use crate::{engine::Shared, holiday, http, wait::wait};
 
 /// Serves one execution; remembers every secret that an expression saw, so that logs are masked.
 pub struct Services {
@@ -149,6 +149,12 @@ impl Host for Services {
 
     fn random_port(&self) -> Result<u16, HostError> {
         free_port()
+    }
+
+    /// Of whole countries; those of a part of one are not known.
+    fn public_holiday(&self, date: &str, country: Option<&str>, _: Option<&str>) -> Result<bool, HostError> {
+        let date = date.parse().map_err(|error: jiff::Error| HostError::Failed(error.to_string()))?;
+        holiday::is_holiday(date, country).map_err(HostError::Failed)
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
+use jaq_core::compile::Filter;
 use jaq_core::load::parse::Def;
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::compile::Filter;
 use jaq_core::{Compiler, Ctx, Native, Vars, data, load, unwrap_valr};
 use jaq_json::{Num, Val as Jq};
 
@@ -21,6 +21,7 @@ use crate::print;
 use crate::val::Val;
 
 type Data = data::JustLut<Jq>;
+type Compiled = Filter<Native<Data>>;
 
 /// The name under which the user's program is one more definition.
 const MAIN: &str = "main_program";
@@ -104,8 +105,8 @@ fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'stat
 }
 
 /// A program that was read before, or is read now: a loop asks the same one again and again.
-fn compiled(program: &str) -> Outcome<Arc<Filter<Native<Data>>>> {
-    static KNOWN: Mutex<BTreeMap<Box<str>, Arc<Filter<Native<Data>>>>> = Mutex::new(BTreeMap::new());
+fn compiled(program: &str) -> Outcome<Arc<Compiled>> {
+    static KNOWN: Mutex<BTreeMap<Box<str>, Arc<Compiled>>> = Mutex::new(BTreeMap::new());
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(filter) = known().get(program) {
         return Ok(Arc::clone(filter));
@@ -120,7 +121,7 @@ fn compiled(program: &str) -> Outcome<Arc<Filter<Native<Data>>>> {
     Ok(filter)
 }
 
-fn compile(program: &str) -> Outcome<Filter<Native<Data>>> {
+fn compile(program: &str) -> Outcome<Compiled> {
     let main = load::parse(program, |parser| parser.term())
         .ok_or_else(|| Fault::value(format!("the jq program `{program}` cannot be read")).help("see the jq manual, version 1.6"))?;
     let own = load::parse(DEFINITIONS, |parser| parser.defs()).unwrap_or_default();

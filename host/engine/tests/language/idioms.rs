@@ -17,6 +17,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::world::World;
 
+/// Each has an engine of its own.
+const AT_ONCE: usize = 6;
+
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language").join(folder);
     let mut found: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
@@ -74,20 +77,24 @@ async fn check(text: &str, called: &[String]) -> Vec<String> {
 
 async fn all(choose: impl Fn(&str) -> bool) {
     let called: Arc<Vec<String>> = Arc::new(files("flows/called").iter().map(|path| fs::read_to_string(path).unwrap()).collect());
-    let mut running = tokio::task::JoinSet::new();
+    let (mut running, mut wrong) = (tokio::task::JoinSet::new(), String::new());
+    let mut tell = |(path, found): (PathBuf, Vec<String>)| {
+        if !found.is_empty() {
+            wrong.push_str(&format!("{}: {}\n", path.file_name().unwrap().display(), found.join("\n  ")));
+        }
+    };
     for path in files("flows") {
         let text = fs::read_to_string(&path).unwrap();
         if choose(&text) {
+            if running.len() == AT_ONCE {
+                tell(running.join_next().await.unwrap().unwrap());
+            }
             let called = Arc::clone(&called);
             running.spawn(async move { (path, check(&text, &called).await) });
         }
     }
-    let mut wrong = String::new();
     while let Some(ended) = running.join_next().await {
-        let (path, found) = ended.unwrap();
-        if !found.is_empty() {
-            wrong.push_str(&format!("{}: {}\n", path.file_name().unwrap().display(), found.join("\n  ")));
-        }
+        tell(ended.unwrap());
     }
     assert!(wrong.is_empty(), "{wrong}");
 }

@@ -70,7 +70,14 @@ fn special(date: &ZonedDateTime, format: &str) -> Option<String> {
         }
         "rfc_1123_date_time" => {
             let zone = if date.offset().seconds() == 0 { "GMT".to_owned() } else { offset(date.offset(), 'x', 2) };
-            format!("{}, {} {} {:04} {} {zone}", ENGLISH.day(weekday(date), 3), date.day(), ENGLISH.month(month(date), 3), date.year(), date.strftime("%H:%M:%S"))
+            format!(
+                "{}, {} {} {:04} {} {zone}",
+                ENGLISH.day(weekday(date), 3),
+                date.day(),
+                ENGLISH.month(month(date), 3),
+                date.year(),
+                date.strftime("%H:%M:%S")
+            )
         }
         _ => return None,
     })
