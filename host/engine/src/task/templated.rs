@@ -44,8 +44,8 @@ pub fn templated(spec: &str, flow: &Flow, registry: &Registry, config: &Config) 
 fn wrapped(spec: &str, flow: &Flow) -> String {
     let mut text = format!("id: {}\nnamespace: {}\ntasks:\n  -\n", flow.id, flow.namespace);
     // The task around it has the id that counts; its text may go without one.
-    let is_block = !spec.trim_start().starts_with('{');
-    if is_block && !spec.lines().any(|line| line.trim_start_matches(['"', '\'']).starts_with("id")) {
+    let has = |key: &str| spec.lines().any(|line| line.trim_start_matches(['"', '\'']).starts_with(key));
+    if has("type") && !has("id") {
         text.push_str("    id: templated\n");
     }
     for line in spec.trim_start_matches("---").lines() {
