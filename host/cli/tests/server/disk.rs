@@ -8,9 +8,13 @@ use std::{
     process::Command,
 };
 
-use crate::support::{Home, server::Server, shell};
+use crate::support::{
+    Home,
+    server::{PATIENCE, Server},
+    shell,
+};
 
-const PAUSED: &str = "id: p\nnamespace: a.b\ntasks:\n  - {id: ask, type: io.kestra.plugin.core.flow.Pause}\n  - id: tell\n    type: io.kestra.plugin.core.debug.Return\n    format: went on\n";
+const PAUSED: &str = "id: p\nnamespace: a.b\ntasks:\n  - {id: ask, type: io.kestra.plugin.core.flow.Pause}\n  - {id: say, type: io.kestra.plugin.core.log.Log, message: [one, two]}\n  - id: tell\n    type: io.kestra.plugin.core.debug.Return\n    format: went on\n";
 const LOG: &str = "id: t\nnamespace: a.b\ntasks:\n  - {id: x, type: io.kestra.plugin.core.log.Log, message: m}\n";
 
 /// A small disk of its own.
@@ -75,7 +79,13 @@ fn a_full_disk_is_waited_for_and_everything_answers_meanwhile() {
     disk.make_room();
     let ended = server.end(&id);
     assert_eq!(ended["state"]["current"], "SUCCESS");
-    assert_eq!(ended["taskRunList"][1]["outputs"]["value"], "went on");
+    assert_eq!(ended["taskRunList"][2]["outputs"]["value"], "went on");
+    let begun = std::time::Instant::now();
+    let said = || server.ask(&["logs", &id]).expect(0).stdout();
+    while said().lines().count() < 2 {
+        assert!(begun.elapsed() < PATIENCE, "what was said meanwhile is not lost: {}", said());
+    }
+    assert!(said().lines().map(|line| line.rsplit(' ').next().unwrap()).eq(["one", "two"]), "{}", said());
     let next = server.submit(PAUSED);
     server.until(&next, "PAUSED");
     assert_eq!(server.ask(&["executions", "list", "--output", "json"]).expect(0).stdout().matches("\"id\"").count(), 2);

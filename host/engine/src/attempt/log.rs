@@ -10,7 +10,10 @@ use switchyard_store::{
     masking::Masker,
 };
 
-use super::log_file::LogFile;
+use super::{
+    backlog::{self, What},
+    log_file::LogFile,
+};
 use crate::{
     engine::Shared,
     notice::{Notice, Observer, TaskTag},
@@ -102,6 +105,10 @@ impl TaskLog {
 
     /// How far the streams are, when that is not said with text.
     pub fn mark(&self, time: i64, mark: &Mark) {
+        // What waits is not stored: a host that goes on must not believe so.
+        if backlog::waits() {
+            return;
+        }
         if let Err(error) = self.0.writer.mark(time, mark) {
             self.lost(&error);
         }
@@ -152,9 +159,7 @@ impl TaskLog {
 
     /// No more of the streams will come.
     pub fn end(&self) {
-        if let Err(error) = self.0.writer.finish(now()) {
-            self.lost(&error);
-        }
+        self.store_or_wait(now(), What::Finish);
     }
 
     fn put(&self, source: logs::Source, level: Level, time: i64, bytes: &[u8], mark: Option<&Mark>) {
@@ -162,26 +167,66 @@ impl TaskLog {
             return;
         }
         let time = if time == 0 { now() } else { time };
-        let written = match (&self.0.file, mark) {
-            (Some(file), mark) => {
+        match &self.0.file {
+            Some(file) => {
                 if let Err(error) = file.append(source, level, time, bytes) {
                     tracing::error!(taskrun = %self.0.tag.taskrun_id, %error, "log lines could not be written");
                 }
-                mark.map_or(Ok(()), |mark| self.0.writer.mark(time, mark))
+                if let Some(mark) = mark {
+                    self.mark(time, mark);
+                }
             }
-            (None, Some(mark)) => self.0.writer.append_marked(source, time, bytes, mark),
-            (None, None) => self.0.writer.append(source, time, bytes),
-        };
-        if let Err(error) = written {
-            self.lost(&error);
+            None => self.append(source, time, bytes, mark),
         }
         let at = Timestamp::from_nanosecond(i128::from(time)).unwrap_or_else(|_| Timestamp::now());
         let partial = source.stream().is_some() && !bytes.ends_with(b"\n");
         self.0.observer.notice(&Notice::Log { task: &self.0.tag, level, at, text: bytes, partial });
     }
 
+    fn append(&self, source: logs::Source, time: i64, bytes: &[u8], mark: Option<&Mark>) {
+        let waiting = || What::Bytes { source, bytes: bytes.to_vec(), mark: mark.cloned() };
+        if backlog::waits() {
+            return self.wait(time, waiting());
+        }
+        let written = match mark {
+            Some(mark) => self.0.writer.append_marked(source, time, bytes, mark),
+            None => self.0.writer.append(source, time, bytes),
+        };
+        match written {
+            Ok(()) => {}
+            Err(logs::Error::Full { .. }) => self.wait(time, waiting()),
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    fn store_or_wait(&self, time: i64, what: What) {
+        if backlog::waits() {
+            return self.wait(time, what);
+        }
+        match self.store(time, &what) {
+            Ok(()) => {}
+            Err(logs::Error::Full { .. }) => self.wait(time, what),
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    fn wait(&self, time: i64, what: What) {
+        if !backlog::push(backlog::Entry { log: self.clone(), time, what }) {
+            tracing::error!(taskrun = %self.0.tag.taskrun_id, "log lines are lost: the disk is full, and too many wait already");
+        }
+    }
+
+    /// Stores what has waited.
+    pub(super) fn store(&self, time: i64, what: &What) -> logs::Result<()> {
+        match what {
+            What::Bytes { source, bytes, mark: Some(mark) } => self.0.writer.append_marked(*source, time, bytes, mark),
+            What::Bytes { source, bytes, mark: None } => self.0.writer.append(*source, time, bytes),
+            What::Finish => self.0.writer.finish(time),
+        }
+    }
+
     /// The line is still shown; what cannot be kept is said where it cannot be overlooked.
-    fn lost(&self, error: &logs::Error) {
+    pub(super) fn lost(&self, error: &logs::Error) {
         tracing::error!(taskrun = %self.0.tag.taskrun_id, %error, "log lines could not be stored");
     }
 }

@@ -1,6 +1,7 @@
 //! One attempt of one task in the hands of a runner: from its slot to its outputs.
 
 mod archives;
+mod backlog;
 mod cancel;
 mod context;
 mod files;
