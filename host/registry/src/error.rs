@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use switchyard_plugin_api::{ComponentKind, ErrorKind};
 
+use crate::gone;
+
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// No plugin brings it.
@@ -50,7 +52,10 @@ impl Error {
     /// What to do.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::UnknownType { nearest, directories, refused, .. } => {
+            Self::UnknownType { type_name, nearest, directories, refused, .. } => {
+                if let Some(instead) = gone::instead_of(type_name) {
+                    return Some(instead);
+                }
                 let meant = match nearest.as_slice() {
                     [] => String::new(),
                     names => format!("did you mean `{}`? ", names.join("` or `")),

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod file;
 mod gate;
+mod gone;
 mod inspect;
 mod isolation;
 mod library;
