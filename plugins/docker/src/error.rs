@@ -327,7 +327,7 @@ impl Failure {
             Self::InvalidConfig { .. } => "give a map, or JSON text, such as {\"auths\": {\"ghcr.io\": {\"auth\": \"…\"}}}",
             Self::InvalidCredentials { .. } => "set username and password, or auth, or identityToken, or registryToken",
             Self::CredentialHelper { .. } => "run the helper by hand, or set credentials on the runner",
-            Self::InvalidHost { .. } => "write unix:///path/to/docker.sock, tcp://host:port or http://host:port",
+            Self::InvalidHost { .. } => "write unix:///path/to/docker.sock, tcp://host:port, http://host:port or ssh://user@host",
             Self::Mount { .. } => {
                 "paths are those of the engine's machine: share the directory with it, or use fileHandlingStrategy: VOLUME"
             }

@@ -10,7 +10,8 @@ use crate::scalar::{Cpus, SwapSize};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Properties {
-    /// Engine to use: `unix:///path`, `tcp://host:port` or `http://host:port`. Without it: `DOCKER_HOST`, the CLI's context, then the
+    /// Engine to use: `unix:///path`, `tcp://host:port`, `http://host:port`, or `ssh://user@host` (with a key that `ssh` takes without a
+    /// question). Without it: `DOCKER_HOST`, the CLI's context, then the
     /// usual sockets of Docker, rootless Docker, desktop products and Podman.
     pub host: Option<String>,
     /// Content of a Docker `config.json`, as a map or as JSON text: `auths`, `credHelpers` and `credsStore` are used. Never written to disk.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::ssh::Target;
 use crate::{error::Failure, surroundings::Surroundings};
 
 /// Where an engine listens.
@@ -21,10 +22,12 @@ pub enum Endpoint {
         /// The folder.
         certificates: PathBuf,
     },
+    /// Another machine, by SSH.
+    Ssh(Target),
 }
 
 impl Endpoint {
-    /// Parses `unix://`, `tcp://`, `http://`, `https://`, or an absolute path.
+    /// Parses `unix://`, `tcp://`, `http://`, `https://`, `ssh://`, or an absolute path.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         Self::parse_with(text, false, Path::new(""))
     }
@@ -49,6 +52,7 @@ impl Endpoint {
                 };
                 Ok(if secure { Self::Https { host, certificates: certificates.to_owned() } } else { Self::Http(host) })
             }
+            "ssh" => Target::parse(rest).map(Self::Ssh).map_err(invalid),
             "npipe" => Err(invalid("named pipes exist on Windows only")),
             other => Err(invalid(&format!("the scheme {other} is not supported"))),
         }
@@ -61,6 +65,7 @@ impl std::fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Http(host) => write!(f, "tcp://{host}"),
             Self::Https { host, .. } => write!(f, "https://{host}"),
+            Self::Ssh(target) => target.fmt(f),
         }
     }
 }

@@ -22,7 +22,9 @@ fn docker_d28_endpoints() {
         ("https://engine:2376", Some("https://engine:2376")),
         ("https://engine", Some("https://engine:2376")),
         ("npipe:////./pipe/docker_engine", None),
-        ("ssh://engine", None),
+        ("ssh://me@engine:22", Some("ssh://me@engine:22")),
+        ("ssh://me:secret@engine", None),
+        ("gopher://engine", None),
         ("engine:2375", None),
         ("tcp://", None),
     ] {

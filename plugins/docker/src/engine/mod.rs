@@ -3,6 +3,7 @@
 mod endpoint;
 mod owners;
 mod probe;
+mod ssh;
 
 use std::{
     collections::HashMap,
@@ -24,7 +25,7 @@ use tokio::time::sleep;
 
 pub use endpoint::{Candidate, Endpoint, candidates};
 
-use self::owners::Owners;
+use self::{owners::Owners, ssh::Tunnel};
 use crate::{
     error::{Failure, Tried},
     pull::Pulls,
@@ -51,6 +52,8 @@ pub struct Engine {
     /// Whom images run as.
     pub owners: Owners,
     lacks_init: AtomicBool,
+    /// The way to it, when it is on another machine.
+    _tunnel: Option<Tunnel>,
     /// It is Podman, which prepares a container when it is attached to.
     pub podman: bool,
 }
@@ -84,10 +87,11 @@ impl Engine {
         let mut tried = Vec::new();
         for Candidate { endpoint, source } in candidates {
             match probe::probe(&endpoint, around).await {
-                Ok(docker) => {
+                Ok((docker, tunnel)) => {
                     let podman = probe::is_podman(&docker).await;
                     return Ok(Self {
                         podman,
+                        _tunnel: tunnel,
                         docker: docker.with_timeout(Duration::from_secs(PATIENCE)),
                         endpoint: endpoint.to_string(),
                         source,
@@ -217,6 +221,8 @@ fn client(endpoint: &Endpoint, seconds: u64) -> Result<Docker, EngineError> {
             let file = |name: &str| certificates.join(name);
             Docker::connect_with_ssl(host, &file("key.pem"), &file("cert.pem"), &file("ca.pem"), seconds, API_DEFAULT_VERSION)
         }
+        // Its tunnel is a socket here.
+        Endpoint::Ssh(_) => Err(EngineError::UnsupportedURISchemeError { uri: endpoint.to_string() }),
     }
 }
 

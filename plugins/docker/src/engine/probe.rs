@@ -10,7 +10,7 @@ use std::{
 use bollard::Docker;
 use tokio::{net::UnixStream, time::timeout};
 
-use super::{Endpoint, chain, client};
+use super::{Endpoint, chain, client, ssh::Tunnel};
 use crate::surroundings::Surroundings;
 
 /// Reason of a socket that does not exist.
@@ -18,13 +18,32 @@ pub const ABSENT: &str = "no such socket";
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A client, if an engine answers.
-pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Docker, String> {
-    if let Endpoint::Unix(path) = endpoint {
-        socket(path, around).await?;
+/// Logging in on another machine takes its time.
+const PATIENCE_BY_SSH: Duration = Duration::from_secs(30);
+
+/// A client, if an engine answers, and the tunnel that it needs.
+pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<(Docker, Option<Tunnel>), String> {
+    match endpoint {
+        Endpoint::Ssh(target) => {
+            let tunnel = Tunnel::open(target).map_err(|e| format!("no tunnel can be made: {e}"))?;
+            match answers(&Endpoint::Unix(tunnel.socket()), PATIENCE_BY_SSH).await {
+                Ok(docker) => Ok((docker, Some(tunnel))),
+                Err(reason) => {
+                    Err(tunnel.will_have_said().await.map_or(reason, |said| format!("`docker system dial-stdio` over ssh: {said}")))
+                }
+            }
+        }
+        Endpoint::Unix(path) => {
+            socket(path, around).await?;
+            answers(endpoint, PATIENCE).await.map(|docker| (docker, None))
+        }
+        Endpoint::Http(_) | Endpoint::Https { .. } => answers(endpoint, PATIENCE).await.map(|docker| (docker, None)),
     }
-    let docker = client(endpoint, PATIENCE.as_secs()).map_err(|e| chain(&e))?;
-    match timeout(PATIENCE, docker.ping()).await {
+}
+
+async fn answers(endpoint: &Endpoint, patience: Duration) -> Result<Docker, String> {
+    let docker = client(endpoint, patience.as_secs()).map_err(|e| chain(&e))?;
+    match timeout(patience, docker.ping()).await {
         Ok(Ok(_)) => Ok(docker),
         Ok(Err(error)) => {
             let reason = chain(&error);
@@ -40,7 +59,7 @@ pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Docker,
                 _ => format!("not an engine: {reason}"),
             })
         }
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", patience.as_secs())),
     }
 }
 
