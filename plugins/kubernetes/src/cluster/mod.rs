@@ -88,6 +88,9 @@ impl Call {
     }
 }
 
+/// By namespace, and by host whose pods they see.
+type Watches = HashMap<(String, Option<String>), Arc<Watch>>;
+
 /// A cluster as one account sees it.
 pub struct Cluster {
     connection: Connection,
@@ -98,7 +101,7 @@ pub struct Cluster {
     pub source: &'static str,
     pace: Pace,
     places: Semaphore,
-    watches: Mutex<HashMap<(String, Option<String>), Arc<Watch>>>,
+    watches: Mutex<Watches>,
     /// Pause before a broken watch is opened again.
     pub reconnect: Duration,
     /// Pause between pings.

@@ -59,13 +59,15 @@ pub struct Settings {
     pub instant: bool,
     /// Containers are not run: the test says what becomes of them.
     pub manual: bool,
+    /// How far the node's clock is ahead of ours, in seconds.
+    pub skew: i64,
     /// What a webhook of the cluster makes of a pod.
     pub inject: Option<fn(&mut Value)>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { protocol: "v5.channel.k8s.io", log_bytes: usize::MAX, instant: false, manual: false, inject: None }
+        Self { protocol: "v5.channel.k8s.io", log_bytes: usize::MAX, instant: false, manual: false, skew: 0, inject: None }
     }
 }
 

@@ -110,7 +110,12 @@ impl State {
     }
 
     pub fn say(&self, pod: &str, line: Vec<u8>) {
-        self.logs.lock().unwrap().entry(pod.to_owned()).or_default().push((jiff::Timestamp::now(), line));
+        self.logs
+            .lock()
+            .unwrap()
+            .entry(pod.to_owned())
+            .or_default()
+            .push((jiff::Timestamp::now() + jiff::SignedDuration::from_secs(self.settings.skew), line));
         self.news.send_modify(|_| {});
     }
 

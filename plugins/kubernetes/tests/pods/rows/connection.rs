@@ -101,10 +101,8 @@ async fn cluster_k32_every_way_in() {
     let calls = text("calls");
     assert!(calls.contains(r#""interactive":false"#) && calls.contains("hello an argument") && calls.contains(r#""server":"#), "{calls}");
     // Another authority than the server's.
-    for command in ["openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 2 -subj /CN=other"] {
-        let words: Vec<&str> = command.split(' ').collect();
-        assert!(Command::new(words[0]).args(&words[1..]).current_dir(folder.path()).output().unwrap().status.success());
-    }
+    let command = "req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 2 -subj /CN=other";
+    assert!(Command::new("openssl").args(command.split(' ')).current_dir(folder.path()).output().unwrap().status.success());
     let config = json!({ "masterUrl": url, "caCertData": text("other.crt"), "clientCertFile": file("client.crt"), "clientKeyFile": file("client.key") });
     let setup = crate::setup::Setup::new("true", json!({ "config": config }));
     let error = setup.run().await.unwrap_err();
@@ -143,7 +141,7 @@ async fn cluster_k26_a_token_that_dies_in_the_middle_is_read_again() {
     config["config"]["tokenFile"] = file.path().to_str().unwrap().into();
     let setup = namespace.setup("echo one; sleep 5; echo two; echo x > out.txt", config).outputs(&["out.txt"]);
     let running = setup.spawn();
-    setup.host.until("it runs", |h| h.stdout() == "one\n").await;
+    setup.host.until("it runs", |h| h.stdout().starts_with("one\n")).await;
     std::fs::write(file.path(), second.token()).unwrap();
     namespace.kubectl(&["delete", "serviceaccount", "switchyard"]);
     assert_eq!(running.await.unwrap().unwrap().exit_code, 0);
