@@ -14,6 +14,8 @@ enum Day {
     Moved(i8, i8),
     /// Month and day; the Friday before or the Monday after is one too.
     Near(i8, i8),
+    /// Month and day; the day before when that is a Sunday.
+    Before(i8, i8),
     /// Days after Easter Sunday.
     Easter(i32),
     /// Month, day of the week, and which of them; -1 is the last.
@@ -22,7 +24,7 @@ enum Day {
     UpTo(i8, i8, Weekday),
 }
 
-use Day::{Easter, Fixed, Moved, Near, Nth, UpTo};
+use Day::{Before, Easter, Fixed, Moved, Near, Nth, UpTo};
 use Weekday::{Monday, Thursday};
 
 /// ISO 3166 codes.
@@ -124,7 +126,7 @@ const COUNTRIES: &[(&str, &[Day])] = &[
             Fixed(12, 26),
         ],
     ),
-    ("NL", &[Fixed(1, 1), Easter(0), Easter(1), Fixed(4, 27), Easter(39), Easter(49), Easter(50), Fixed(12, 25), Fixed(12, 26)]),
+    ("NL", &[Fixed(1, 1), Easter(0), Easter(1), Before(4, 27), Easter(39), Easter(49), Easter(50), Fixed(12, 25), Fixed(12, 26)]),
     (
         "PL",
         &[
@@ -196,6 +198,10 @@ impl Day {
         let year = date.year();
         Ok(match self {
             Fixed(month, day) => date == Date::new(year, month, day)?,
+            Before(month, day) => {
+                let on = Date::new(year, month, day)?;
+                date == if on.weekday() == Weekday::Sunday { on.yesterday()? } else { on }
+            }
             Easter(days) => date == easter(year)?.checked_add(days.days())?,
             Nth(month, weekday, number) => date == Date::new(year, month, 1)?.nth_weekday_of_month(number, weekday)?,
             UpTo(month, day, weekday) => {
@@ -277,6 +283,8 @@ mod tests {
             ("GB", "2024-08-26", true),
             ("CA", "2024-05-20", true),
             ("AT", "2024-05-30", true),
+            ("NL", "2025-04-26", true),
+            ("NL", "2025-04-27", false),
         ] {
             assert_eq!(is_holiday(date.parse().unwrap(), Some(country)), Ok(expected), "{country} {date}");
         }
