@@ -49,7 +49,8 @@ impl<'a> Names<'a> {
             return None;
         }
         let help = suggestion::help(name, known.iter().copied());
-        let help = help.or_else(|| (&**root != "tasks").then(|| format!("declare it below `{root}`, or give an answer with `??`")));
+        let property = if &**root == "vars" { "variables" } else { root };
+        let help = help.or_else(|| Some(format!("declare it below `{property}`, or give an answer with `??`")));
         Some((format!("`{}`: the flow has no {what} `{name}`", reference.path.join(".")), help))
     }
 }

@@ -8,4 +8,5 @@ mod control;
 mod idioms;
 mod loops;
 mod triggers;
+mod warnings;
 mod world;

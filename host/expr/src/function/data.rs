@@ -51,8 +51,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
     function(
         "iterationOutput",
         &[Param::required("outputs"), Param::required("iteration")],
-        "The outputs of one iteration of a loop.",
-        |call| call.render.index(&call.arg(0), &call.arg(1)),
+        "The outputs of one iteration of a loop: by its number, or by its value.",
+        |call| {
+            let (outputs, iteration) = (call.arg(0), call.arg(1));
+            let number = if let Val::Int(number) = iteration { usize::try_from(number).ok() } else { None };
+            match number.zip(outputs.entries()).and_then(|(number, mut entries)| entries.nth(number)) {
+                Some((_, found)) => Ok(found),
+                None => call.render.index(&outputs, &iteration),
+            }
+        },
     ),
     function(
         "loopOutputs",

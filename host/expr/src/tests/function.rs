@@ -46,6 +46,10 @@ const ROWS: &[(&str, &str)] = &[
         "kestra:///ns/_files/a.txt 3 true false",
     ),
     ("{{ errorLogs()[0].message }}{{ tasksWithState('FAILED')[0].state }}", "boomFAILED"),
+    (
+        "{{ iterationOutput({'x': {'a': 1}, 'y': {'a': 2}}, 1).a }}{{ iterationOutput({'7': 'seven'}, 7) }}{{ iterationOutput({'7': 'seven'}, '7') }}",
+        "2sevenseven",
+    ),
     ("{{ iterationOutput({'0': {'a': 1}}, 0).a }}{{ loopOutputs([{'a': 1}, {'a': 2}], 'a') }}", "1[1,2]"),
     ("{{ id() | length }} {{ uuid() }} {{ ksuid() | length }} {{ nanoId() | length }}", "22 01020304-0506-4708-890a-0b0c0d0e0f10 27 21"),
     ("{{ nanoId(length=5, alphabet='a') }}{{ nanoId(0) }}", "expr::argument"),

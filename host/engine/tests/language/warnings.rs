@@ -1,0 +1,43 @@
+//! Expressions that cannot work are warned of before a run, with their place.
+
+use switchyard_engine::load;
+use switchyard_model::Sources;
+
+use crate::world::{World, flow};
+
+fn warnings(world: &World, rest: &str) -> Vec<String> {
+    let mut sources = Sources::new();
+    let text = flow(rest);
+    let loaded = load::bytes_of("flow.yaml", text.as_bytes(), world.engine.registry(), &Default::default(), &mut sources).unwrap();
+    assert!(loaded.program.is_some(), "{}", loaded.violations.display(&sources));
+    let shown = |violation: &switchyard_model::Violation| {
+        let place = sources.locate(violation.span);
+        format!("{}:{} {} {}", place.line, place.column, violation.code, violation.help.as_deref().unwrap_or_default())
+    };
+    loaded.violations.iter().filter(|violation| violation.code.starts_with("expr::")).map(shown).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_are_warned_of_with_their_place() {
+    let world = World::new(&[]);
+    let log = |message: &str| {
+        format!(
+            "inputs: [{{id: name, type: STRING, defaults: x}}]\nvariables: {{v: 1}}\ntasks:\n  - id: l\n    type: io.kestra.plugin.core.log.Log\n    message: {message}\n"
+        )
+    };
+    for (message, expected) in [
+        ("\"{{ inputs.name }} {{ vars.v }} {{ outputs.l ?? 1 }}\"", ""),
+        ("\"a {{ inputs.nmae }}\"", "8:20 expr::unknown_reference did you mean `name`?"),
+        ("\"{{ outputs.load.value }}\"", "8:18 expr::unknown_reference allowed are `l`"),
+        ("\"{{ vars.w ?? vars.z }}\"", "8:28 expr::unknown_reference did you mean `v`?"),
+        ("\"{{ inputs.zz is defined ? inputs.zz : 1 }}\"", ""),
+        ("|\n      one\n      {{ inputs.name | uper }}", "10:24 expr::unknown_filter did you mean `upper`?"),
+        ("\"{{ nwo() }}\"", "8:18 expr::unknown_function did you mean `now`?"),
+        ("'{{ 1 + }}'", "8:22 expr::syntax "),
+        ("'{% raw %}{{ inputs.no }}{% endraw %}'", ""),
+    ] {
+        assert_eq!(warnings(&world, &log(message)).join("; "), expected, "{message}");
+    }
+    let other_contexts = "tasks:\n  - {id: s, type: io.kestra.plugin.core.flow.Subflow, namespace: a.b, flowId: c, outputs: {x: '{{ outputs.there.value }}'}}\n  - {id: each, type: io.kestra.plugin.core.flow.ForEachItem, items: '{{ outputs.s.uri }}', namespace: a.b, flowId: c}\n  - {id: l, type: io.kestra.plugin.core.log.Log, message: '{{ outputs.each_items.numberOfBatches }}'}\n  - {id: v, type: io.kestra.plugin.core.execution.SetVariables, variables: {q: 1}}\n  - {id: w, type: io.kestra.plugin.core.log.Log, message: '{{ vars.q }}'}\n";
+    assert_eq!(warnings(&world, other_contexts), Vec::<String>::new());
+}
