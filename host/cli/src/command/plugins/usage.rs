@@ -15,9 +15,8 @@ use crate::{
 };
 
 pub fn run(globals: &Globals, output: Format, data: &DataDir) -> Result<Exit, Failure> {
-    let plugins = match ask(&client(&directory(globals, data)?)?, &Request::Usage)? {
-        Answer::Usage { plugins } => plugins,
-        _ => return Err(broken(&std::io::ErrorKind::InvalidData.into())),
+    let Answer::Usage { plugins } = ask(&client(&directory(globals, data)?)?, &Request::Usage)? else {
+        return Err(broken(&std::io::ErrorKind::InvalidData.into()));
     };
     if output == Format::Json {
         print_json(&plugins)?;
