@@ -274,7 +274,7 @@ fn execution() -> Execution {
 fn a_crash_after_any_journal_write_changes_nothing_and_submits_nothing_twice() {
     let mut crashes = 0;
     let mut states = HashSet::new();
-    for seed in 0..400_u64 {
+    for seed in 0..250_u64 {
         let mut author = Author { dice: Dice(seed.wrapping_mul(0x2545_f491)), tasks: 0 };
         let program = Arc::new(Program::new(author.flow()));
         let kill = (author.dice.roll(4) == 0).then(|| 1 + author.dice.roll(30) as usize);
