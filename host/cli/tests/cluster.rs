@@ -117,6 +117,22 @@ fn kept(home: &Home, name: &str) -> Vec<u8> {
 }
 
 #[test]
+fn the_working_directory_may_stand_in_the_runners_own_properties() {
+    let home = Home::new(&["scripts", "kubernetes"]);
+    let flow = SHELL_FLOW.replace(
+        "KubernetesTaskRunner\n",
+        "KubernetesTaskRunner\n      containerSpec: {env: [{name: PLACE, value: \"{{ workingDir }}/x\"}]}\n      labels: {flow: \"{{ flow.id }}\"}\n",
+    );
+    home.file("rows.bin", "rows");
+    let ran = home.flow(&flow, &["-i", "file=@rows.bin", "--dry-run", "--output", "json"]).expect(0);
+    let tasks: Json = serde_json::from_str(&ran.stdout()).unwrap();
+    let pod = &tasks[0]["preview"]["document"];
+    let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    assert!(env.contains(&serde_json::json!({ "name": "PLACE", "value": "/kestra/working-dir/x" })), "{pod}");
+    assert_eq!(pod["metadata"]["labels"]["flow"], "kubernetes_script_runner");
+}
+
+#[test]
 #[ignore = "needs a cluster: cargo xtask test --kube KUBECONFIG"]
 fn cluster_the_first_flow_of_the_manual() {
     let home = Home::new(&["scripts", "kubernetes"]);

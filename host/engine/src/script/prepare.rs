@@ -81,8 +81,12 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let runner_component = given.registry.component(&chosen.type_name)?;
     let runner = given.registry.runner(&chosen.type_name)?;
     let runner_type = runner_component.type_name.clone();
-    let properties = render(given.expr, &Json::Object(chosen.properties.clone()), given.scope)?;
-    let properties = conform(given.registry, &runner_type, properties, "/taskRunner")?;
+    let written = Json::Object(chosen.properties.clone());
+    // Where the command will run is for the runner to say, and may stand in its own properties: these are rendered again when it is known.
+    let names_a_place = names_a_place(&written);
+    let unknown = Overlay::on(given.scope).with("workingDir", Val::text("/")).with("outputDir", Val::text("/"));
+    let first: &dyn Scope = if names_a_place { &unknown } else { given.scope };
+    let mut properties = conform(given.registry, &runner_type, render(given.expr, &written, first)?, "/taskRunner")?;
 
     let output_globs = globs(given, &own)?;
     let wants_output_dir = match own.get("outputDirectory") {
@@ -105,6 +109,9 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     }
     if let Some(bucket) = &paths.bucket_path {
         scope = scope.with("bucketPath", Val::text(bucket.clone()));
+    }
+    if names_a_place {
+        properties = conform(given.registry, &runner_type, render(given.expr, &written, &scope)?, "/taskRunner")?;
     }
     if let Some(named) = &named {
         scope = scope.with("outputFiles", Val::from(named)).with("temp", Val::from(named));
@@ -240,6 +247,16 @@ fn deprecation(chosen: &Chosen) -> Option<String> {
 }
 
 /// Renders every text in a value; one that is a single expression keeps its type.
+/// Whether an expression in it speaks of the directories of the task.
+fn names_a_place(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains("{{") && (text.contains("workingDir") || text.contains("outputDir")),
+        Json::Array(items) => items.iter().any(names_a_place),
+        Json::Object(fields) => fields.values().any(names_a_place),
+        _ => false,
+    }
+}
+
 fn render(expr: &Engine, value: &Json, scope: &dyn Scope) -> Result<Json, Error> {
     expr.render_value_typed(value, scope).map_err(|error| unrendered(&error))
 }
