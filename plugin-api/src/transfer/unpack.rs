@@ -44,11 +44,17 @@ impl<'a> Unpacker<'a> {
     /// # Errors
     /// `UnexpectedEof` when the archive is cut, else whatever the disk says.
     pub fn run(mut self, archive: impl Read) -> io::Result<Moved> {
+        let root = self.directory.join(self.below);
         let mut archive = tar::Archive::new(archive);
         archive.set_ignore_zeros(true);
         for entry in archive.entries()? {
             let mut entry = entry?;
-            self.entry(&mut entry)?;
+            let name = entry.path()?.into_owned();
+            self.entry(&mut entry).map_err(|error| match error.raw_os_error() {
+                // What the disk says names no file; what the archive says is no error of the system.
+                Some(_) => io::Error::new(error.kind(), format!("{}: {error}", root.join(&name).display())),
+                None => error,
+            })?;
         }
         Ok(self.fetched)
     }

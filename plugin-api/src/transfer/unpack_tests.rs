@@ -83,6 +83,15 @@ fn d10_k3_a_link_that_was_there_before_is_not_followed() {
 }
 
 #[test]
+fn d31_a_file_that_cannot_be_written_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing");
+    let archive = archive(&[("a", tar::EntryType::Regular, "new")]);
+    let error = Unpacker::new(&missing, &Wanted::Everything).run(archive.as_slice()).unwrap_err();
+    assert!(error.to_string().starts_with(&missing.join("a").display().to_string()), "{error}");
+}
+
+#[test]
 fn d10_k3_several_archives_in_a_row_are_one() {
     use tar::EntryType::Regular;
     let directory = tempfile::tempdir().unwrap();

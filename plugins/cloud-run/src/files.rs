@@ -1,9 +1,12 @@
 //! Files between the host's working directory and the bucket. The bucket is mounted in the container, so a folder in it is the working
 //! directory of the command.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use switchyard_plugin_api::{Context, Error, Files, Level};
+use switchyard_plugin_api::{
+    Context, Error, Files, Level,
+    transfer::{self, Wanted},
+};
 use tokio::fs;
 
 use crate::{api::Client, name};
@@ -52,16 +55,17 @@ pub async fn upload(client: &Client, bucket: &str, files: &Files) -> Result<(), 
 /// Downloads what the task asked for.
 pub async fn download(client: &Client, bucket: &str, files: &Files, everything: bool, context: &Context) -> Result<(), Error> {
     let folder = format!("{}/", name::folder(files));
+    let wanted = if everything { Wanted::Everything } else { Wanted::of(files) };
     for object in client.objects(bucket, &folder).await? {
         let Some(name) = object.strip_prefix(&folder).filter(|name| !name.is_empty() && !name.ends_with('/')) else { continue };
-        if !(everything || wanted(name, files)) {
+        if !wanted.takes(name) {
             continue;
         }
-        if !is_inside(name) {
+        let Some(inside) = transfer::inside(Path::new(name)) else {
             context.message(Level::Warn, format!("The file {name:?} in the bucket would leave the working directory; it is left there."));
             continue;
-        }
-        let path = files.working_dir.join(name);
+        };
+        let path = files.working_dir.join(inside);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).await.map_err(|error| failed("made", parent, &error))?;
         }
@@ -71,42 +75,10 @@ pub async fn download(client: &Client, bucket: &str, files: &Files, everything: 
     Ok(())
 }
 
-/// Whether the task asked for a file. The host applies the patterns exactly; here it is enough to leave out what cannot match.
-fn wanted(name: &str, files: &Files) -> bool {
-    let in_output_dir = files.output_dir.as_ref().is_some_and(|output| name.starts_with(&format!("{output}/")));
-    in_output_dir
-        || files.shared
-        || files.outputs.iter().any(|pattern| {
-            let fixed = pattern.trim_start_matches("./").split(['*', '?', '[', '{']).next().unwrap_or_default();
-            name.starts_with(fixed)
-        })
-}
-
-/// Relative, and nowhere upwards.
-fn is_inside(name: &str) -> bool {
-    Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
-}
-
 /// Removes the task's folder from the bucket.
 pub async fn remove(client: &Client, bucket: &str, files: &Files) -> Result<(), Error> {
     for object in client.objects(bucket, &format!("{}/", name::folder(files))).await? {
         client.delete_object(bucket, &object).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn c4_only_what_was_asked_for_comes_back_and_nothing_leaves_the_directory() {
-        let files = Files { outputs: vec!["out/*.txt".into(), "a.bin".into()], output_dir: Some("od".into()), ..Files::default() };
-        for (name, expected) in [("out/x.txt", true), ("a.bin", true), ("od/deep/x", true), ("other", false), ("odd", false)] {
-            assert_eq!(wanted(name, &files), expected, "{name}");
-        }
-        for (name, expected) in [("a/b", true), ("../a", false), ("/etc/passwd", false), ("a/../../b", false)] {
-            assert_eq!(is_inside(name), expected, "{name}");
-        }
-    }
 }

@@ -338,6 +338,9 @@ impl Failure {
             Self::Limits { .. } => "lower cpu.cpus to what the engine's machine has; memory.memory must be 6 MB or more",
             Self::Platform { .. } => "set platform to one that the image has, such as linux/amd64, or choose another image",
             Self::NoSpace { .. } => "remove unused images and volumes on the engine's machine (docker system prune)",
+            Self::Download { reason } if reason.contains("(os error 28)") => {
+                "the disk of this machine is full, not the engine's: free some space, or keep working directories elsewhere (--data-dir)"
+            }
             Self::Upload { .. } | Self::Download { .. } => {
                 "check the engine's disk; fileHandlingStrategy: MOUNT needs no copy when the engine is on this machine"
             }
