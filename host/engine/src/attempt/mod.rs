@@ -178,6 +178,9 @@ impl Attempt {
         let directory = self.shared.work_dirs.at(&name).ok()?;
         let reattach = self.prepared.runner_component.capabilities.reattach;
         let mut begun = !reattach;
+        if let Some(keeper) = &self.shared.keeper {
+            keeper.claim(&self.prepared.request.task.key);
+        }
         if self.planned {
             let key = self.prepared.request.task.key.clone();
             let checkpoint = match self.shared.journal.checkpoint(&key).await {

@@ -5,7 +5,7 @@ mod tail;
 mod wire;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ffi::OsString,
     fs::File,
     io,
@@ -59,6 +59,8 @@ struct State {
     link: Option<mpsc::UnboundedSender<Vec<u8>>>,
     processes: HashMap<String, Known>,
     waiting: HashMap<String, oneshot::Sender<Result<Kept, io::Error>>>,
+    /// Processes that somebody here has asked for.
+    claimed: HashSet<String>,
     /// Who reads which file.
     readers: HashMap<String, Arc<Notify>>,
 }
@@ -251,6 +253,7 @@ impl Keeper {
         {
             let mut state = self.state();
             state.waiting.insert(spawn.key.clone(), answer);
+            state.claimed.insert(spawn.key.clone());
             let word = line(&Request::Spawn(Box::new(spawn)));
             if state.link.as_ref().is_none_or(|link| link.send(word).is_err()) {
                 return Err(gone());
@@ -275,7 +278,10 @@ impl Keeper {
         let mut state = self.state();
         let plans = format!("{key}-");
         let keys: Vec<String> = state.processes.keys().filter(|known| *known == key || known.starts_with(&plans)).cloned().collect();
-        keys.iter().for_each(|key| drop(state.processes.remove(key)));
+        for key in &keys {
+            state.processes.remove(key);
+            state.claimed.remove(key);
+        }
         if keys.is_empty() {
             drop(state);
             // What a dead keeper left.
@@ -283,6 +289,25 @@ impl Keeper {
                 let _ = std::fs::remove_file(output(&self.0.directory, key, ending));
             }
         } else if let Some(link) = &state.link {
+            let _ = link.send(line(&Request::Forget { keys }));
+        }
+    }
+
+    /// An attempt goes on that may have processes: one of its key, or several that its key begins.
+    pub(crate) fn claim(&self, key: &str) {
+        self.state().claimed.insert(key.to_owned());
+    }
+
+    /// Forgets processes that have ended and that nobody asked for: their ends were written down by a host that did not live to say so.
+    pub fn forget_unclaimed(&self) {
+        let mut state = self.state();
+        let claimed = |key: &str| {
+            state.claimed.iter().any(|known| key.strip_prefix(&**known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+        };
+        let unclaimed = state.processes.iter().filter(|(key, known)| known.ended.borrow().is_some() && !claimed(key));
+        let keys: Vec<String> = unclaimed.map(|(key, _)| key.clone()).collect();
+        keys.iter().for_each(|key| drop(state.processes.remove(key)));
+        if let Some(link) = state.link.as_ref().filter(|_| !keys.is_empty()) {
             let _ = link.send(line(&Request::Forget { keys }));
         }
     }

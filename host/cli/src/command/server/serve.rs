@@ -97,6 +97,7 @@ pub fn keeper(data_dir: &Path) -> Result<(PathBuf, Keeper), Failure> {
 async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, data_dir: &Path, generation: u32) -> Result<Next, Failure> {
     let mut signals = Signals::watch()?;
     let slots = command.slots.map_or_else(slots, usize::from);
+    let keeping = keeper.clone();
     let options = Options { patience: PATIENCE, slots, ..options(host, keeper, data_dir)? };
     let engine = Engine::start(options, host.registry.clone(), Arc::new(Unobserved)).map_err(|error| failed(&error))?;
     // What is taken up again may call them.
@@ -116,6 +117,10 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
     let recovery = engine.recovery().clone();
     tokio::spawn(async move {
         let report = recovery.settled().await;
+        // What is held may ask for its processes later.
+        if report.held.is_empty() && keeping.find().await.unwrap_or(false) {
+            keeping.forget_unclaimed();
+        }
         if report.attempts > 0 {
             say(&sentence(&report));
         }
