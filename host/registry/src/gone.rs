@@ -2,18 +2,6 @@
 
 /// What to write instead.
 pub(crate) fn instead_of(type_name: &str) -> Option<String> {
-    if let Some(language) = type_name.strip_prefix("io.kestra.core.tasks.scripts.") {
-        let (now, more) = match language {
-            "Bash" => ("shell", ""),
-            "Python" => ("python", "; `dependencies` takes the place of `requirements`"),
-            "Node" => ("node", "; start `npm install` in `beforeCommands`"),
-            _ => return None,
-        };
-        return Some(format!(
-            "it became `io.kestra.plugin.scripts.{now}.Commands`, with `taskRunner: {{type: io.kestra.plugin.core.runner.Process}}` for what ran on \
-             the host{more}"
-        ));
-    }
     let (language, task) = type_name.strip_prefix("io.kestra.plugin.scripts.")?.split_once('.')?;
     let now = match (language, task) {
         ("jython", "Eval" | "FileTransform") => "python",
@@ -29,15 +17,11 @@ mod tests {
     use super::instead_of;
 
     #[test]
-    fn script_1_7_1_8_old_types_name_their_heirs() {
+    fn script_1_8_old_types_name_their_heirs() {
         for (old, part) in [
-            ("io.kestra.core.tasks.scripts.Bash", Some("scripts.shell.Commands")),
-            ("io.kestra.core.tasks.scripts.Python", Some("`dependencies`")),
-            ("io.kestra.core.tasks.scripts.Node", Some("scripts.node.Commands")),
             ("io.kestra.plugin.scripts.groovy.Eval", Some("groovy.Script")),
             ("io.kestra.plugin.scripts.nashorn.FileTransform", Some("node.Script")),
             ("io.kestra.plugin.scripts.groovy.Script", None),
-            ("io.kestra.core.tasks.scripts.Perl", None),
         ] {
             let found = instead_of(old);
             assert_eq!(found.is_some(), part.is_some(), "{old}: {found:?}");
