@@ -246,7 +246,6 @@ fn deprecation(chosen: &Chosen) -> Option<String> {
     ))
 }
 
-/// Renders every text in a value; one that is a single expression keeps its type.
 /// Whether an expression in it speaks of the directories of the task.
 fn names_a_place(value: &Json) -> bool {
     match value {
@@ -257,6 +256,7 @@ fn names_a_place(value: &Json) -> bool {
     }
 }
 
+/// Renders every text in a value; one that is a single expression keeps its type.
 fn render(expr: &Engine, value: &Json, scope: &dyn Scope) -> Result<Json, Error> {
     expr.render_value_typed(value, scope).map_err(|error| unrendered(&error))
 }
