@@ -209,12 +209,12 @@ async fn postgres_a_lease_that_ran_out_unnoticed_goes_on() {
 async fn postgres_many_claim_at_once_and_each_execution_goes_to_one() {
     let database = Database::new().await;
     let dead = database.host("dead");
-    let all: Vec<String> = (0..300).map(|number| format!("e{number:03}")).collect();
+    let all: Vec<String> = (0..600).map(|number| format!("e{number:03}")).collect();
     for done in join_all(all.iter().map(|id| dead.summarize(summary(id, "RUNNING", 1)))).await {
         done.unwrap();
     }
     dead.close().unwrap();
-    let hosts: Vec<Journal> = (0..3).map(|number| database.host(&format!("h{number}"))).collect();
+    let hosts: Vec<Journal> = (0..6).map(|number| database.host(&format!("h{number}"))).collect();
     let claims = join_all(hosts.iter().map(|host| async move {
         let mut mine = Vec::new();
         loop {
@@ -229,6 +229,23 @@ async fn postgres_many_claim_at_once_and_each_execution_goes_to_one() {
     let mut claimed: Vec<String> = claims.concat();
     claimed.sort();
     assert_eq!(claimed, all);
+}
+
+#[tokio::test]
+async fn postgres_many_adopt_at_once_and_one_has_it() {
+    let database = Database::new().await;
+    let dead = database.host("dead");
+    let all: Vec<String> = (0..20).map(|number| format!("e{number:02}")).collect();
+    for done in join_all(all.iter().map(|id| dead.summarize(summary(id, "RUNNING", 1)))).await {
+        done.unwrap();
+    }
+    dead.close().unwrap();
+    let hosts: Vec<Journal> = (0..6).map(|number| database.host(&format!("h{number}"))).collect();
+    for id in &all {
+        let answers = join_all(hosts.iter().map(|host| host.adopt(id))).await;
+        let owners = answers.into_iter().filter(|answer| answer.as_ref().unwrap().is_none()).count();
+        assert_eq!(owners, 1, "{id}");
+    }
 }
 
 #[tokio::test]

@@ -58,11 +58,12 @@ impl Lease {
         if !self.hold(&transaction, 0).await.map_err(failed)? {
             return Err(Error::Fenced { place: place.to_owned() });
         }
-        let sql = "SELECT hosts.name FROM executions LEFT JOIN hosts
-                 ON hosts.id = executions.owner AND hosts.alive AND hosts.id <> $2 AND NOT executions.finished
-             WHERE executions.id = $1 FOR UPDATE OF executions";
-        let found = transaction.query_opt(sql, &[&id, &self.host]).await.map_err(failed)?;
-        let elsewhere: Option<String> = found.and_then(|row| row.get(0));
+        // First the row, then its owner: when the row had to be waited for, a join would answer with the owner of before.
+        let sql = "SELECT CASE WHEN finished THEN NULL ELSE owner END FROM executions WHERE id = $1 FOR UPDATE";
+        let owner: Option<i64> = transaction.query_opt(sql, &[&id]).await.map_err(failed)?.and_then(|row| row.get(0));
+        let sql = "SELECT name FROM hosts WHERE id = $1 AND alive AND id <> $2";
+        let found = transaction.query_opt(sql, &[&owner, &self.host]).await.map_err(failed)?;
+        let elsewhere: Option<String> = found.map(|row| row.get(0));
         if elsewhere.is_none() {
             transaction.execute("UPDATE executions SET owner = $2 WHERE id = $1", &[&id, &self.host]).await.map_err(failed)?;
         }
@@ -82,17 +83,20 @@ impl Lease {
         for row in transaction.query(dead, &[&self.host]).await.map_err(failed)? {
             tracing::warn!(host = row.get::<_, &str>(0), "the lease of another host has run out; its executions are taken over");
         }
+        // By name, and not by a look into `hosts` for each row: a row that another host has just taken is looked at again, but only that row, so
+        // its new owner would still pass for one that is not there. Who is dead stays dead.
+        let dead = transaction.query("SELECT id FROM hosts WHERE NOT alive", &[]).await.map_err(failed)?;
+        let dead: Vec<i64> = dead.iter().map(|row| row.get(0)).collect();
         let sql = "UPDATE executions SET owner = $1 WHERE number IN (
                  SELECT number FROM executions
-                 WHERE NOT finished AND owner IS DISTINCT FROM $1
-                   AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id = executions.owner AND hosts.alive)
+                 WHERE NOT finished AND (owner IS NULL OR owner = ANY($3))
                  ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED)
              RETURNING number, id, namespace, flow_id, state, finished, created, updated";
-        let mut rows = transaction.query(sql, &[&self.host, &CLAIM]).await.map_err(failed)?;
-        transaction
-            .execute("DELETE FROM hosts WHERE NOT alive AND expires < clock_timestamp() - interval '7 days'", &[])
-            .await
-            .map_err(failed)?;
+        let mut rows = transaction.query(sql, &[&self.host, &CLAIM, &dead]).await.map_err(failed)?;
+        // One that still owns something must be known to be dead.
+        let old = "DELETE FROM hosts WHERE NOT alive AND expires < clock_timestamp() - interval '7 days'
+             AND NOT EXISTS (SELECT 1 FROM executions WHERE executions.owner = hosts.id AND NOT finished)";
+        transaction.execute(old, &[]).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         rows.sort_by_key(|row| row.get::<_, i64>(0));
         Ok(rows.iter().map(|row| super::read::summary(row, 1)).collect())
