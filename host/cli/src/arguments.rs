@@ -346,7 +346,8 @@ Examples:
   switchyard plugins preview --flows flows/ --output json       in a pipeline, before `switchyard restart`
 
 Exit code 0 when nothing breaks. 1 when something would be lost or broken: a type that no plugin brings any more, a new file that is
-refused, a flow that is valid now and would not be, a running task that would not be found again.
+refused, a flow that is valid now and would not be, a running task that would not be found again. A task that the host does itself, such
+as Sleep, begins anew and does not count.
 Without a server every flow with an error counts.")]
 pub struct PreviewPlugins {
     /// Flows, or directories of flows, that are checked too

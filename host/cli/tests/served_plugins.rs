@@ -228,7 +228,7 @@ fn what_the_host_does_itself_begins_anew_and_an_empty_place_has_nothing_to_lose(
     let id = server.submit("id: s\nnamespace: a.b\ntasks:\n  - id: s\n    type: io.kestra.plugin.core.flow.Sleep\n    duration: PT1H\n");
     server.until_running(&id, 1);
     let (code, document) = preview(&server, &[]);
-    assert_eq!((code, &document["runs"][0]["fate"]), (1, &"again".into()), "{document:#}");
+    assert_eq!((code, &document["runs"][0]["fate"]), (0, &"renewed".into()), "{document:#}");
     for (arguments, code, says) in [
         (&["--flows", "absent"][..], 2, "cli::unreadable"),
         (&["--flows", "plugins"], 2, "cli::no_flows"),

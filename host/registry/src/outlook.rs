@@ -46,7 +46,7 @@ pub struct FileChange {
     pub after: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Why it would not be loaded.
+    /// Why it would not be loaded, or not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -123,13 +123,16 @@ impl Outlook {
 impl FileChange {
     /// Whether a restart would lose something by it, or not gain what was meant.
     pub fn is_bad(&self) -> bool {
-        !matches!(self.fate, FileFate::New | FileFate::Changed)
+        !matches!(self.fate, FileFate::New | FileFate::Changed) || self.reason.is_some()
     }
 
     pub fn line(&self) -> String {
         let (file, reason) = (self.file.display(), self.reason.as_deref().unwrap_or_default());
         let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "it".to_owned());
         match (self.fate, &self.before) {
+            (FileFate::New | FileFate::Changed, _) if self.reason.is_some() => {
+                format!("{file}: {} passed every check; not used after a restart: {reason}", label(&self.after))
+            }
             (FileFate::New, _) => format!("{file}: {} passed every check; active after restart", label(&self.after)),
             (FileFate::Changed, _) => {
                 format!("{file}: {} passed every check; active after restart, until then {} is", label(&self.after), label(&self.before))
@@ -173,6 +176,8 @@ fn by_file(rows: &[Status]) -> BTreeMap<&Path, &Status> {
 }
 
 fn files(now: &[Status], next: &[Status]) -> Vec<FileChange> {
+    // A file may pass every check, and another one bring what it brings.
+    let used: BTreeSet<&Path> = next.iter().filter(|row| row.state.is_usable()).filter_map(|row| row.file.as_deref()).collect();
     let (now, next) = (by_file(now), by_file(next));
     let paths: BTreeSet<&Path> = now.keys().chain(next.keys()).copied().collect();
     let changes = paths.into_iter().filter_map(|path| {
@@ -192,7 +197,7 @@ fn files(now: &[Status], next: &[Status]) -> Vec<FileChange> {
             return None;
         }
         let refused = matches!(fate, FileFate::Refused | FileFate::Missing);
-        let why = after.filter(|_| refused);
+        let why = after.filter(|_| refused || !used.contains(path));
         Some(FileChange {
             file: path.to_owned(),
             fate,
@@ -286,6 +291,10 @@ mod tests {
         Status { state: State::Conflict, reason: Some("two bring it".to_owned()), ..row }
     }
 
+    fn superseded(row: Status) -> Status {
+        Status { state: State::Superseded, reason: Some("a 1.0.0 is newer".to_owned()), ..row }
+    }
+
     #[test]
     fn what_a_restart_changes_is_said_in_lines() {
         let a = || row("a.so", "a", "1.0.0", "1", "x.A", &["old.A"]);
@@ -309,6 +318,12 @@ mod tests {
                 vec!["a.so: refused at a restart: no ELF; until then a 1.0.0 is active"],
             ),
             ("text", vec![], vec![refused("b.so", "no ELF")], vec!["b.so: refused: no ELF"]),
+            (
+                "an older one",
+                vec![a()],
+                vec![a(), superseded(row("b.so", "a", "0.9.0", "2", "x.A", &[]))],
+                vec!["b.so: a 0.9.0 passed every check; not used after a restart: a 1.0.0 is newer"],
+            ),
             ("known text", vec![refused("b.so", "no ELF")], vec![refused("b.so", "no ELF")], vec![]),
             ("text that went", vec![refused("b.so", "no ELF")], vec![], vec![]),
             (
@@ -321,7 +336,10 @@ mod tests {
                 "a second one of the same version",
                 vec![a()],
                 vec![conflict(a()), conflict(row("b.so", "a", "1.0.0", "2", "x.A", &[]))],
-                vec!["b.so: a 1.0.0 passed every check; active after restart", "x.A: lost, a 1.0.0 brought it: two bring it"],
+                vec![
+                    "b.so: a 1.0.0 passed every check; not used after a restart: two bring it",
+                    "x.A: lost, a 1.0.0 brought it: two bring it",
+                ],
             ),
         ] {
             assert_eq!(Outlook::between(&now, &next).lines(), lines, "{name}");

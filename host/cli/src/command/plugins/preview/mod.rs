@@ -188,9 +188,9 @@ impl Document {
                 text.push_str(&format!("    it runs: {}\n", broken.executions.join(", ")));
             }
         }
-        let lost = self.runs.iter().filter(|run| run.is_lost()).count();
-        let found = self.runs.len() - lost;
-        text.push_str(&format!("\ntask runs under way: {}; found again: {found}, not: {lost}\n", self.runs.len()));
+        let found = self.runs.iter().filter(|run| run.is_found()).count();
+        let not = self.runs.len() - found;
+        text.push_str(&format!("\ntask runs under way: {}; found again: {found}, not: {not}\n", self.runs.len()));
         for run in &self.runs {
             let line = if run.is_lost() { palette.bad(run.line()).to_string() } else { run.line() };
             text.push_str(&format!("  {line}\n"));

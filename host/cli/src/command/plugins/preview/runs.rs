@@ -20,8 +20,10 @@ use crate::{
 enum Fate {
     /// It goes on and is found again.
     Found,
-    /// It is stopped and begins anew.
+    /// It is stopped and begins anew: what it had done is lost.
     Again,
+    /// The same, of a task of the host itself: such tasks may be begun twice and know it.
+    Renewed,
     /// It goes on, and nobody follows it until its execution can go on.
     Left,
 }
@@ -45,8 +47,12 @@ pub struct Run {
 }
 
 impl Run {
+    pub fn is_found(&self) -> bool {
+        self.fate == Fate::Found
+    }
+
     pub fn is_lost(&self) -> bool {
-        self.fate != Fate::Found
+        matches!(self.fate, Fate::Again | Fate::Left)
     }
 
     pub fn line(&self) -> String {
@@ -58,7 +64,7 @@ impl Run {
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         match self.fate {
             Fate::Found => format!("{place}: found again{by}{reason}"),
-            Fate::Again => format!("{place}: stopped and begun anew{reason}"),
+            Fate::Again | Fate::Renewed => format!("{place}: stopped and begun anew{reason}"),
             Fate::Left => format!("{place}: left to itself{reason}"),
         }
     }
@@ -100,7 +106,7 @@ fn of_execution(going: &Going, next: &Host, before: &Baseline, flows: &mut Flows
     }
     let judge = |of: &UnderWay| match &of.by {
         By::Execution => Run { reason: Some("the execution that it waits for goes on".to_owned()), ..run(Some(of), Fate::Found) },
-        By::Host => Run { reason: Some("the host itself does this task".to_owned()), ..run(Some(of), Fate::Again) },
+        By::Host => Run { reason: Some("the host itself does this task".to_owned()), ..run(Some(of), Fate::Renewed) },
         By::Plugin => Run { reason: Some("its plugin works on the host, which ends".to_owned()), ..run(Some(of), Fate::Again) },
         By::Runner { type_name } => match reattach(&next.registry, type_name) {
             Some(true) => {
