@@ -101,7 +101,11 @@ impl Places {
     /// The place that a running execution had on the host before.
     pub async fn again(&self, flow: &Flow, execution: &str) -> Pass {
         let list = list(flow);
-        let taken = self.memory.all(&list).await.unwrap_or_default();
+        let taken = self.memory.all(&list).await.unwrap_or_else(|error| {
+            // It goes on all the same; its old place may then stay taken.
+            tracing::warn!(flow = %flow.id, execution, code = error.code(), %error, "the place of an execution below its flow's limit cannot be looked for");
+            Vec::new()
+        });
         match taken.into_iter().find(|(_, holder)| *holder == *execution) {
             Some((place, _)) => self.pass(list, place),
             None => self.force(flow, execution),
