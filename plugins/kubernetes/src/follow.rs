@@ -182,8 +182,7 @@ impl<'a> Following<'a> {
             known: self.known,
             patience: properties.wait_for_logs(),
         };
-        let interruptions = self.tracked.counter();
-        let mut reading = pin!(log.read(ended, interruptions));
+        let mut reading = pin!(log.read(ended));
         let mut read: Option<Ended> = None;
         let mut doom: Option<Doom> = None;
         let mut stopping: Option<Stopping> = None;

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -59,8 +56,6 @@ pub struct Watch {
     state: watch::Sender<State>,
     /// Somebody came or went.
     changed: Notify,
-    /// Interruptions so far.
-    interruptions: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
@@ -103,12 +98,6 @@ impl Tracked {
     pub fn watch(&self) -> Arc<Watch> {
         self.watch.clone()
     }
-
-    /// Counts how often the watch was interrupted so far.
-    pub fn counter(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
-        let watch = self.watch.clone();
-        move || watch.interruptions.load(Ordering::Acquire)
-    }
 }
 
 impl Drop for Tracked {
@@ -146,7 +135,6 @@ impl Watch {
             tracked: Mutex::default(),
             state: watch::Sender::new(State::Opening),
             changed: Notify::new(),
-            interruptions: AtomicU64::new(0),
         });
         tokio::spawn(watch.clone().run());
         watch
@@ -229,17 +217,12 @@ impl Watch {
                 }
                 End::Usual => {
                     pause = Duration::from_millis(100);
-                    self.interruptions.fetch_add(1, Ordering::AcqRel);
                 }
-                End::Expired => {
-                    self.interruptions.fetch_add(1, Ordering::AcqRel);
-                    match self.list().await {
-                        Ok(listed) => version = listed,
-                        Err(failure) => return self.end(failure),
-                    }
-                }
+                End::Expired => match self.list().await {
+                    Ok(listed) => version = listed,
+                    Err(failure) => return self.end(failure),
+                },
                 End::Trouble(trouble) => {
-                    self.interruptions.fetch_add(1, Ordering::AcqRel);
                     let since = *trouble_since.get_or_insert_with(Instant::now);
                     // At the very beginning nobody has anything to lose by giving up early.
                     let patience = if matches!(*self.state.borrow(), State::Opening) { Duration::from_secs(30) } else { ABSENCE };

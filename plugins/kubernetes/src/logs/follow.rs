@@ -17,7 +17,7 @@ use crate::{
 
 /// A silent stream is opened anew from time to time: a connection that is dead without a word looks the same.
 const SILENCE: Duration = Duration::from_secs(300);
-/// An end that is confirmed within this time needs no second look.
+/// How long a stream that has ended may be ahead of the news that its container has.
 const PROMPT: Duration = Duration::from_secs(3);
 
 /// The log of one container.
@@ -58,8 +58,8 @@ enum Round {
 }
 
 impl Log<'_> {
-    /// Reads to the end. `ended` turns true when the container has ended, `interruptions` counts those of the watch.
-    pub async fn read(&self, mut ended: watch::Receiver<bool>, interruptions: impl Fn() -> u64) -> Ended {
+    /// Reads to the end. `ended` turns true when the container has ended.
+    pub async fn read(&self, mut ended: watch::Receiver<bool>) -> Ended {
         let start = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cursor = Cursor::new(start, self.known);
         let mut pause = Duration::from_millis(100);
@@ -70,17 +70,16 @@ impl Log<'_> {
             if over {
                 ended_since.get_or_insert_with(Instant::now);
             }
-            let before = (interruptions(), cursor.position());
+            let before = cursor.position();
             match self.round(&mut cursor, !over).await {
                 // The container had ended before the question: that was all.
                 Round::Closed if over => return Ended::Complete,
+                // That a stream has ended says nothing: the kubelet closes it when the container has ended, and an API server also when its own
+                // connection to the kubelet breaks. What may be missing is read once the container is known to have ended.
                 Round::Closed => {
                     trouble_since = None;
-                    // The kubelet closes a stream when the container has ended; an API server also when it goes away. The one is confirmed at once.
-                    let confirmed = timeout(PROMPT, ended.wait_for(|e| *e)).await.is_ok_and(|e| e.is_ok());
-                    if confirmed && interruptions() == before.0 {
-                        return Ended::Complete;
-                    }
+                    // A log that is closed again and again is not asked for more often than that.
+                    let _ = timeout(PROMPT, ended.wait_for(|e| *e)).await;
                 }
                 Round::Broken(reason) => {
                     let since = *trouble_since.get_or_insert_with(Instant::now);
@@ -88,7 +87,7 @@ impl Log<'_> {
                     if since.elapsed() > patience {
                         return Ended::Incomplete(reason);
                     }
-                    if cursor.position() != before.1 {
+                    if cursor.position() != before {
                         trouble_since = None;
                         pause = Duration::from_millis(100);
                     }
@@ -146,8 +145,11 @@ impl Log<'_> {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) => return Round::Broken(chain(&error)),
                 Ok(None) => {
-                    cursor.finish(&mut pieces, &mut remarks);
-                    self.hand_over(cursor, &mut pieces, &mut remarks).await;
+                    // A stream that ends is read again from its last line on: half a time is no remark.
+                    if !follow {
+                        cursor.finish(&mut pieces, &mut remarks);
+                        self.hand_over(cursor, &mut pieces, &mut remarks).await;
+                    }
                     return Round::Closed;
                 }
                 Err(_) => return Round::Broken("the log was silent".to_owned()),

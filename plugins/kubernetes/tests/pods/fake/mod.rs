@@ -55,6 +55,8 @@ pub struct Settings {
     pub protocol: &'static str,
     /// The first stream of a log breaks after so many bytes, the next after twice as many, and so on.
     pub log_bytes: usize,
+    /// It does not break there, but ends as if that were all.
+    pub log_ends_early: bool,
     /// Containers are not run: they end at once, with their command as output.
     pub instant: bool,
     /// Containers are not run: the test says what becomes of them.
@@ -67,7 +69,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { protocol: "v5.channel.k8s.io", log_bytes: usize::MAX, instant: false, manual: false, skew: 0, inject: None }
+        Self {
+            protocol: "v5.channel.k8s.io",
+            log_bytes: usize::MAX,
+            log_ends_early: false,
+            instant: false,
+            manual: false,
+            skew: 0,
+            inject: None,
+        }
     }
 }
 

@@ -72,6 +72,9 @@ pub fn logging(state: Arc<State>, name: &str, follow: bool, since: Option<String
         let mut news = state.news.subscribe();
         let streams = state.requests.lock().unwrap().iter().filter(|line| line.contains("/log?")).count();
         let (mut at, mut left) = (0, state.settings.log_bytes.saturating_mul(streams));
+        if state.settings.log_ends_early && !follow {
+            left = usize::MAX;
+        }
         loop {
             let ended = state.has_ended(&name) || !follow;
             let new: Vec<_> = state.logs.lock().unwrap().get(&name).map(|l| l[at..].to_vec()).unwrap_or_default();
@@ -83,6 +86,9 @@ pub fn logging(state: Arc<State>, name: &str, follow: bool, since: Option<String
                 text.truncate(left);
                 left -= text.len();
                 if sender.send(Ok(text.into())).await.is_err() {
+                    return;
+                }
+                if cut && state.settings.log_ends_early {
                     return;
                 }
                 if cut {

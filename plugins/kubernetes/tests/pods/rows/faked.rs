@@ -18,14 +18,15 @@ fn retitled(setup: &Setup, key: &str) -> Setup {
 }
 
 #[tokio::test]
-async fn kube_k1_a_simple_task_costs_three_requests() {
+async fn kube_k1_a_simple_task_costs_few_requests() {
     let fake = Fake::new().await;
-    let setup = fake.setup("echo hello", none());
+    let setup = fake.setup("echo hello; sleep 0.3", none());
     assert_eq!(setup.run().await.unwrap().exit_code, 0);
     assert_eq!(setup.host.stdout(), "hello\n");
     let asked: Vec<String> =
         fake.requests().iter().filter(|l| !l.contains("watch=true")).map(|l| l.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!(asked, ["POST", "GET", "DELETE"], "{:?}", fake.requests());
+    // The second GET makes sure of the log's end.
+    assert_eq!(asked, ["POST", "GET", "GET", "DELETE"], "{:?}", fake.requests());
     assert_eq!(fake.count("watch=true"), 1);
     assert!(fake.requests().iter().any(|l| l.contains("fieldValidation=Strict")));
     assert!(fake.pods().is_empty());
@@ -134,6 +135,27 @@ async fn kube_k14_k16_a_log_that_breaks_at_any_byte_is_whole() {
         assert_eq!(setup.host.stdout(), "one\n two\n\nthree three\nfour\nend", "{log_bytes}");
         assert_eq!(setup.host.warnings(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn kube_k14_a_log_that_the_server_ends_early_is_read_to_its_end() {
+    // What an API server does whose own connection to the kubelet breaks: its answer ends like any other.
+    let fake = Fake::with(Settings { manual: true, log_bytes: 61, log_ends_early: true, ..Settings::default() }).await;
+    let setup = fake.setup("", none());
+    let running = setup.spawn();
+    fake.until(|| fake.count("POST") == 1 && !fake.pods().is_empty()).await;
+    let main = |state: serde_json::Value| json!({ "status": { "phase": "Running", "containerStatuses": [{ "name": "main", "image": "busybox", "imageID": "", "ready": true, "restartCount": 0, "state": state }] } });
+    for line in ["one", "two", "three", "four"] {
+        fake.say(line);
+    }
+    fake.status(&main(json!({ "running": { "startedAt": "2026-01-01T00:00:00Z" } })));
+    while fake.count("follow=true") == 0 {
+        tokio::task::yield_now().await;
+    }
+    fake.status(&main(json!({ "terminated": { "exitCode": 0, "reason": "Completed" } })));
+    assert_eq!(running.await.unwrap().unwrap().exit_code, 0);
+    assert_eq!(setup.host.stdout(), "one\ntwo\nthree\nfour\n");
+    assert_eq!(setup.host.warnings(), Vec::<String>::new());
 }
 
 #[tokio::test]
