@@ -10,6 +10,7 @@ pub mod document;
 pub mod example;
 pub mod flowable;
 pub mod input;
+pub mod script_trigger;
 pub mod task;
 pub mod trigger;
 
@@ -67,5 +68,5 @@ pub fn tasks() -> impl Iterator<Item = &'static TypeSpec> {
 }
 
 pub fn triggers() -> impl Iterator<Item = &'static TypeSpec> {
-    trigger::TRIGGERS.iter()
+    trigger::TRIGGERS.iter().chain(script_trigger::TRIGGERS.iter().flatten())
 }

@@ -14,6 +14,7 @@ use crate::type_name::canonical_type;
 use crate::violation::{Violation, Violations};
 
 mod cron;
+mod files;
 mod input;
 mod task;
 mod trigger;

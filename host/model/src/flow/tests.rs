@@ -481,3 +481,43 @@ fn old_names_are_notices_not_errors_1_3() {
     let (_, found) = Flow::from_node(&flow.unwrap().node);
     assert_eq!(found.of(Severity::Deprecation).count(), 1);
 }
+
+#[test]
+fn scripts_15_names_that_leave_the_working_directory_are_found_before_a_run() {
+    let of = |task: &str| errors(&format!("tasks: [{{id: a, type: io.kestra.plugin.scripts.shell.Commands, {task}}}]"));
+    for (task, expected) in [
+        ("inputFiles: {a.txt: x, ./b/c.txt: y, ..d: z, '/gone': null, '{{ x }}/../y': z}", ""),
+        ("inputFiles: \"{{ outputs.a.files }}\", outputFiles: ['*.csv', 'regex:.*/../x', '{{ x }}/../y']", ""),
+        ("inputFiles: {../evil: x}", "inputFiles['../evil']: `../evil` cannot name a file of a working directory: `..` leads out of it"),
+        ("inputFiles: {a/../b: x}", "`a/../b` cannot name a file of a working directory: `..` leads out of it"),
+        ("inputFiles: {/etc/passwd: x}", "`/etc/passwd` cannot name a file of a working directory: it is absolute"),
+        ("inputFiles: {data/: x}", "`data/` cannot name a file of a working directory: it ends in `/` like a directory"),
+        ("outputFiles: [a.txt, ../*.csv]", "warning 3:85: tasks[0].outputFiles: `../*.csv` matches nothing"),
+        ("outputFiles: ../x", "`../x` matches nothing: `..` leads out of the working directory"),
+    ] {
+        let report = of(task);
+        assert!(if expected.is_empty() { report.is_empty() } else { report.contains(expected) }, "{task}: {report}");
+    }
+    let below = "tasks: [{id: w, type: io.kestra.plugin.core.flow.WorkingDirectory, inputFiles: {../x: y}, tasks: [{id: l, type: io.kestra.plugin.core.log.Log, message: m}]}]";
+    assert!(errors(below).contains("tasks[0].inputFiles['../x']"), "{}", errors(below));
+}
+
+#[test]
+fn triggers_that_run_scripts_have_a_schema() {
+    let of = |trigger: &str| errors(&format!("triggers: [{{id: t, type: io.kestra.plugin.scripts.{trigger}}}]"));
+    for (trigger, expected) in [
+        ("shell.ScriptTrigger, script: exit 1, exitCondition: exit 1, interval: PT10S, edge: false", ""),
+        (
+            "python.CommandsTrigger, commands: [python a.py], exitCondition: ready, dependencies: [requests], containerImage: 'python:3.13'",
+            "",
+        ),
+        ("go.ScriptTrigger, script: x", "needs `exitCondition`"),
+        ("node.CommandsTrigger, script: x, exitCondition: exit 0", "needs `commands`"),
+        ("ruby.ScriptTrigger, script: x, exitCondition: exit 0, taskRunner: {type: x}", "unknown property `taskRunner`"),
+        ("shell.ScriptTrigger, script: x, exitCondition: exit 0, dependencies: [x]", "unknown property `dependencies`"),
+        ("shell.ScripTrigger, script: x, exitCondition: exit 0", "did you mean `io.kestra.plugin.scripts.shell.ScriptTrigger`?"),
+    ] {
+        let report = of(trigger);
+        assert!(if expected.is_empty() { report.is_empty() } else { report.contains(expected) }, "{trigger}: {report}");
+    }
+}

@@ -53,6 +53,7 @@ fn task(task: &Task, flow: &Flow, path: &Path<'_>, found: &mut Violations) {
         TaskKind::Pause(_) => super::input::check(task.node.get("onResume"), &path.key("onResume"), found),
         _ => {}
     }
+    super::files::check(task, path, found);
     if task.is_flowable() && !matches!(task.kind, TaskKind::Pause(_)) && list("tasks").is_some_and(<[Node]>::is_empty) {
         let span = task.node.get("tasks").map_or(task.span, |tasks| tasks.span);
         let message = format!("the task `{}` has no child tasks", task.id);

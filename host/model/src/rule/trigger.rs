@@ -80,9 +80,14 @@ fn known(item: &Node, path: &Path<'_>, found: &mut Violations) {
     let Some(written) = item.get("type") else { return };
     let Some(name) = written.as_str().filter(|name| catalog::find(name).is_none_or(|spec| !is_trigger(spec.name))) else { return };
     let names: Vec<&str> = catalog::triggers().map(|spec| spec.name).collect();
-    let own = canonical_type(name).starts_with("io.kestra.plugin.core.");
+    let own = ["io.kestra.plugin.core.", "io.kestra.plugin.scripts."].iter().any(|package| canonical_type(name).starts_with(package));
     let help = suggestion::nearest(canonical_type(name), names.iter().copied()).filter(|_| own).map_or_else(
-        || format!("triggers of plugins are not supported; the host has `{}`", names.join("`, `")),
+        || {
+            let core = catalog::trigger::TRIGGERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join("`, `");
+            format!(
+                "triggers of plugins are not supported; the host has `{core}`, and `ScriptTrigger` and `CommandsTrigger` of five languages"
+            )
+        },
         |name| format!("did you mean `{name}`?"),
     );
     let message = format!("there is no trigger `{name}`");
