@@ -80,7 +80,9 @@ pub use outcome::{Attached, FailureReason, Health, Outcome, Preview, Problem};
 pub use request::{Command, Files, Paths, RunRequest, TargetOs, TaskRef};
 pub use runner::{DynTaskRunner, TaskRunner, TypedRunner};
 pub use scalar::{Flag, OneOrMany, PullPolicy, Text};
-pub use task::{Archive, DynTask, DynamicRun, DynamicState, Plan, PlanContext, PlanFile, Task, TaskOutcome, TaskRequest, TypedTask};
+pub use task::{
+    Archive, COMMON_PROPERTIES, DynTask, DynamicRun, DynamicState, Plan, PlanContext, PlanFile, Task, TaskOutcome, TaskRequest, TypedTask,
+};
 pub use value::{ByteSize, IsoDuration};
 
 #[cfg(doctest)]

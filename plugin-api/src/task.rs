@@ -8,6 +8,28 @@ use serde_json::{Map, Value};
 
 use crate::{BoxFuture, Component, ComponentKind, Context, Description, Error, Files, Paths, Problem, TargetOs, TaskRef, value};
 
+/// Properties that every task has, whatever its type. The host acts on them and keeps them from the task.
+pub const COMMON_PROPERTIES: &[&str] = &[
+    "id",
+    "type",
+    "description",
+    "disabled",
+    "timeout",
+    "retry",
+    "runIf",
+    "when",
+    "allowFailure",
+    "allowWarning",
+    "logLevel",
+    "logToFile",
+    "workerGroup",
+    "workerSelector",
+    "taskCache",
+    "assets",
+    "version",
+    "pluginDefaultsRef",
+];
+
 /// A file that a plan needs in the working directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value as Json};
 use switchyard_model::{Flow, Node, Path, SourceId, Sources, Span, Task, TaskKind, Value, Violation, Violations, canonical_type, yaml};
-use switchyard_plugin_api::{Component, ComponentKind, DynTask};
+use switchyard_plugin_api::{COMMON_PROPERTIES, Component, ComponentKind, DynTask};
 use switchyard_registry::{Registry, defaults};
 
 pub use crate::script::{Chosen, choose};
@@ -161,32 +161,10 @@ impl Prepared {
     }
 }
 
-/// Properties that every task has; the engine acts on them.
-const COMMON: &[&str] = &[
-    "id",
-    "type",
-    "description",
-    "disabled",
-    "timeout",
-    "retry",
-    "runIf",
-    "when",
-    "allowFailure",
-    "allowWarning",
-    "logLevel",
-    "logToFile",
-    "workerGroup",
-    "workerSelector",
-    "taskCache",
-    "assets",
-    "version",
-    "pluginDefaultsRef",
-];
-
 impl Facts {
     pub(crate) fn new(task: &Task, registry: &Registry) -> Self {
         let mut properties = task.node.as_map().map(switchyard_model::Map::to_json).unwrap_or_default();
-        properties.retain(|name, _| !COMMON.contains(&name.as_str()));
+        properties.retain(|name, _| !COMMON_PROPERTIES.contains(&name.as_str()));
         let work = match &task.kind {
             TaskKind::Subflow(_) | TaskKind::ForEachItem(_) => Work::Call,
             _ => Work::of(&task.type_name, registry),

@@ -5,29 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::super::{Options, example, judge::Judge, judge::literal};
-use crate::{Component, DynTask, Error, Paths, PlanContext, Problem, TaskRef};
-
-/// What every task has; the host acts on it.
-const COMMON: &[&str] = &[
-    "id",
-    "type",
-    "description",
-    "disabled",
-    "timeout",
-    "retry",
-    "runIf",
-    "when",
-    "allowFailure",
-    "allowWarning",
-    "logLevel",
-    "logToFile",
-    "workerGroup",
-    "workerSelector",
-    "taskCache",
-    "assets",
-    "version",
-    "pluginDefaultsRef",
-];
+use crate::{COMMON_PROPERTIES, Component, DynTask, Error, Paths, PlanContext, Problem, TaskRef};
 
 /// What the host keeps from a task when it is asked for its plan.
 const BEFORE: &[&str] =
@@ -112,7 +90,7 @@ fn own(component: &Component, used: &Map<String, Value>) -> Value {
     let known = |name: &str| component.schema.get("properties").and_then(|properties| properties.get(name)).is_some();
     let mut properties = used.clone();
     properties.retain(|name, value| {
-        let of_every_task = COMMON.contains(&name.as_str()) && !known(name);
+        let of_every_task = COMMON_PROPERTIES.contains(&name.as_str()) && !known(name);
         let runner = name == "taskRunner" && value.is_object();
         name != "type" && !of_every_task && !runner && !value.is_null()
     });
