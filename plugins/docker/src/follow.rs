@@ -18,6 +18,7 @@ use crate::{
     checkpoint::Checkpoint,
     engine::{Engine, chain, status},
     error::Failure,
+    kernel::{self, Exhausted},
     logs::{self, Ended, Output, Pump, Taken},
     outcome::Exit,
 };
@@ -290,11 +291,19 @@ impl Following<'_> {
         if (code == 0 || asked) && !self.engine.podman {
             return Ok(Exit { code, ..Exit::default() });
         }
-        match self.engine.inspect(self.container).await {
-            Ok(found) => Ok(found.into()),
-            Err(error) if status(&error) == Some(404) => Err(self.vanished()),
-            Err(error) => Err(self.engine.failure("reading the container's exit code", error)),
+        let mut exit = match self.engine.inspect(self.container).await {
+            Ok(found) => Exit::from(found),
+            Err(error) if status(&error) == Some(404) => return Err(self.vanished()),
+            Err(error) => return Err(self.engine.failure("reading the container's exit code", error)),
+        };
+        if !asked && exit.may_want_memory() {
+            match kernel::exhausted(self.container).await {
+                Some(Exhausted::Container) => exit.out_of_memory = true,
+                Some(Exhausted::Machine) => (exit.out_of_memory, exit.limit) = (true, None),
+                None => {}
+            }
         }
+        Ok(exit)
     }
 
     async fn save(&self) {

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod files;
 mod follow;
+mod kernel;
 mod launch;
 mod logs;
 mod outcome;

@@ -33,6 +33,13 @@ impl From<ContainerInspectResponse> for Exit {
     }
 }
 
+impl Exit {
+    /// It was killed, and the engine does not say why.
+    pub fn may_want_memory(&self) -> bool {
+        self.code == i64::from(128 + SIGKILL) && !self.out_of_memory
+    }
+}
+
 /// The outcome of an exited container.
 pub fn of(exit: &Exit, cancellation: Option<Cancellation>) -> Outcome {
     let exit_code = i32::try_from(exit.code).unwrap_or(i32::MAX);

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 
 pub use endpoint::{Candidate, Endpoint, candidates};
 
-use self::{owners::Owners, ssh::Tunnel};
+use self::{owners::Owners, probe::Found, ssh::Tunnel};
 use crate::{
     error::{Failure, Tried},
     pull::Pulls,
@@ -87,8 +87,7 @@ impl Engine {
         let mut tried = Vec::new();
         for Candidate { endpoint, source } in candidates {
             match probe::probe(&endpoint, around).await {
-                Ok((docker, tunnel)) => {
-                    let podman = probe::is_podman(&docker).await;
+                Ok(Found { docker, tunnel, podman }) => {
                     return Ok(Self {
                         podman,
                         _tunnel: tunnel,

@@ -8,7 +8,11 @@ use std::{
 };
 
 use bollard::Docker;
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
 
 use super::{Endpoint, chain, client, ssh::Tunnel};
 use crate::surroundings::Surroundings;
@@ -21,8 +25,48 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Logging in on another machine takes its time.
 const PATIENCE_BY_SSH: Duration = Duration::from_secs(30);
 
-/// A client, if an engine answers, and the tunnel that it needs.
-pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<(Docker, Option<Tunnel>), String> {
+/// What an engine says first is short.
+const GREETING: usize = 8 << 10;
+
+/// An engine that answers.
+pub struct Found {
+    pub docker: Docker,
+    /// The way to it, when it is on another machine.
+    pub tunnel: Option<Tunnel>,
+    /// It is Podman that speaks Docker's protocol.
+    pub podman: bool,
+}
+
+/// The engine at an endpoint, if one answers.
+pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<Found, String> {
+    if let Endpoint::Unix(path) = endpoint {
+        let stream = socket(path, around).await?;
+        // One small question on the connection that is there already; who it is takes an engine two processes more to say.
+        let greeting = timeout(PATIENCE, greeting(stream)).await.map_err(|_| silent(PATIENCE))?;
+        if let (Some(podman), Ok(docker)) = (greeting, client(endpoint, PATIENCE.as_secs())) {
+            return Ok(Found { docker, tunnel: None, podman });
+        }
+    }
+    let (docker, tunnel) = connected(endpoint).await?;
+    Ok(Found { podman: is_podman(&docker).await, docker, tunnel })
+}
+
+/// Whether it is Podman, by the headers of its first answer; none when this is not the answer of an engine.
+async fn greeting(mut stream: UnixStream) -> Option<bool> {
+    stream.write_all(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n").await.ok()?;
+    let mut answer = Vec::new();
+    stream.take(GREETING as u64).read_to_end(&mut answer).await.ok()?;
+    greeted(&answer)
+}
+
+fn greeted(answer: &[u8]) -> Option<bool> {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let is_engine = head.starts_with("http/1.1 200 ") && head.contains("\r\napi-version:");
+    is_engine.then(|| head.contains("\r\nlibpod-api-version:"))
+}
+
+async fn connected(endpoint: &Endpoint) -> Result<(Docker, Option<Tunnel>), String> {
     match endpoint {
         Endpoint::Ssh(target) => {
             let tunnel = Tunnel::open(target).map_err(|e| format!("no tunnel can be made: {e}"))?;
@@ -33,11 +77,7 @@ pub async fn probe(endpoint: &Endpoint, around: &Surroundings) -> Result<(Docker
                 }
             }
         }
-        Endpoint::Unix(path) => {
-            socket(path, around).await?;
-            answers(endpoint, PATIENCE).await.map(|docker| (docker, None))
-        }
-        Endpoint::Http(_) | Endpoint::Https { .. } => answers(endpoint, PATIENCE).await.map(|docker| (docker, None)),
+        Endpoint::Unix(_) | Endpoint::Http(_) | Endpoint::Https { .. } => answers(endpoint, PATIENCE).await.map(|docker| (docker, None)),
     }
 }
 
@@ -59,19 +99,22 @@ async fn answers(endpoint: &Endpoint, patience: Duration) -> Result<Docker, Stri
                 _ => format!("not an engine: {reason}"),
             })
         }
-        Err(_) => Err(format!("no answer within {} s", patience.as_secs())),
+        Err(_) => Err(silent(patience)),
     }
 }
 
-/// Whether it is Podman that speaks Docker's protocol.
-pub async fn is_podman(docker: &Docker) -> bool {
+fn silent(patience: Duration) -> String {
+    format!("no answer within {} s", patience.as_secs())
+}
+
+async fn is_podman(docker: &Docker) -> bool {
     match timeout(PATIENCE, docker.version()).await {
         Ok(Ok(version)) => version.components.iter().flatten().any(|component| component.name.contains("Podman")),
         _ => false,
     }
 }
 
-async fn socket(path: &Path, around: &Surroundings) -> Result<(), String> {
+async fn socket(path: &Path, around: &Surroundings) -> Result<UnixStream, String> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ABSENT.to_owned()),
@@ -81,7 +124,7 @@ async fn socket(path: &Path, around: &Surroundings) -> Result<(), String> {
         return Err("not a socket".to_owned());
     }
     match UnixStream::connect(path).await {
-        Ok(_) => Ok(()),
+        Ok(stream) => Ok(stream),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(format!(
             "permission denied: the socket belongs to {}:{} with mode {:04o}, {}",
             meta.uid(),
@@ -93,5 +136,25 @@ async fn socket(path: &Path, around: &Surroundings) -> Result<(), String> {
             Err("connection refused: the socket is there, but no engine listens".to_owned())
         }
         Err(e) => Err(e.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_is_told_by_the_first_answer() {
+        for (answer, podman) in [
+            ("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nServer: Docker/20.10.24 (linux)\r\n\r\nOK", Some(false)),
+            ("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-API-Version: 4.3.1\r\nServer: Libpod/4.3.1 (linux)\r\n\r\nOK", Some(true)),
+            ("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Api-Version: 1</html>", None),
+            ("HTTP/1.1 500 Internal Server Error\r\nApi-Version: 1.41\r\n\r\n", None),
+            ("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n", None),
+            ("220 mail.example.com ESMTP\r\n", None),
+            ("", None),
+        ] {
+            assert_eq!(greeted(answer.as_bytes()), podman, "{answer}");
+        }
     }
 }

@@ -33,6 +33,8 @@ on_podman! {
     podman_d13_refusals: images::docker_d13_a_refusal_says_whose_credentials_were_used;
     podman_d15_one_pull: images::docker_d15_three_tasks_pull_once;
     podman_d16_limits: resources::docker_d16_limits_reach_the_cgroup;
+    podman_d17_out_of_memory: resources::docker_d17_out_of_memory_is_told_apart;
+    podman_d17_a_kill_from_outside: resources::docker_d17_a_kill_from_outside_is_told_apart;
     podman_d18_without_grace: lifecycle::docker_d18_without_grace_a_kill_is_immediate;
     podman_d18_with_grace: lifecycle::docker_d18_with_grace_the_command_sees_the_signal_first;
     podman_d19_a_kill_ends_the_pull: images::docker_d19_a_kill_ends_the_pull;
