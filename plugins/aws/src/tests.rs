@@ -48,11 +48,22 @@ fn every_source_and_format() {
 
 #[test]
 fn the_schema_is_closed_and_described() {
-    let component = &plugin().manifest().components[0];
+    let manifest = plugin().manifest();
+    let component = manifest.components.iter().find(|component| component.type_name == TYPE).unwrap();
     assert_eq!(component.schema["required"], json!(["commands"]));
     assert_eq!(component.schema["additionalProperties"], json!(false));
     for (name, property) in component.schema["properties"].as_object().unwrap() {
         assert!(property["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
     }
     assert!(component.schema["properties"]["accessKeyId"].is_object());
+    // Defaults of the package reach every component: each has to know what connects to AWS.
+    let runner = manifest.components.iter().find(|component| component.type_name != TYPE).unwrap();
+    for name in component.schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|name| name.starts_with("sts") || name.ends_with("KeyId") || name.ends_with("Override"))
+    {
+        assert!(name == "stsCredentialSource" || runner.schema["properties"][name].is_object(), "{name}");
+    }
 }

@@ -1,0 +1,141 @@
+//! The log of a job's main container, event by event, each once.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::json;
+use switchyard_plugin_api::{Context, Error, LogStream};
+
+use crate::api::{Client, Event};
+
+/// Pages that are read before somebody looks at the job again: a command may write faster than they are read.
+const PAGES: usize = 20;
+/// Events that are at most so many milliseconds apart are handed over together.
+const TOGETHER: i64 = 100;
+
+/// Bytes that the host has of the log.
+#[derive(Debug, Default, Deserialize)]
+struct Position {
+    stdout: u64,
+}
+
+/// Reads the log. Every attempt of a job has a stream of its own.
+pub struct Log {
+    /// Streams that were met, the one that is read first.
+    streams: VecDeque<String>,
+    met: Vec<String>,
+    /// Behind the last event of the first stream.
+    token: Option<String>,
+    /// Bytes that the host has already.
+    skip: u64,
+    /// Read, but not handed over.
+    waiting: VecDeque<(i64, Vec<u8>)>,
+}
+
+impl Log {
+    /// From the beginning, or from where the host's log ends.
+    pub async fn new(again: bool, context: &Context) -> Self {
+        // A host that does not know has nothing.
+        let position =
+            if again { context.service::<Position>("log_position", &json!({})).await.unwrap_or_default() } else { Position::default() };
+        Self { streams: VecDeque::new(), met: Vec::new(), token: None, skip: position.stdout, waiting: VecDeque::new() }
+    }
+
+    /// Streams that the job has.
+    pub fn meet(&mut self, streams: &[String]) {
+        for stream in streams {
+            if !self.met.contains(stream) {
+                self.met.push(stream.clone());
+                self.streams.push_back(stream.clone());
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.met.is_empty()
+    }
+
+    /// Hands over what is new; answers whether anything was, and whether there may be more already. May be dropped half-way: what was
+    /// read waits here, and is handed over once.
+    pub async fn read(&mut self, client: &Client, context: &Context) -> Result<(bool, bool), Error> {
+        let mut any = self.hand_over(context).await;
+        for _ in 0..PAGES {
+            let Some(stream) = self.streams.front().cloned() else { return Ok((any, false)) };
+            let (events, next) = client.events(&stream, self.token.as_deref()).await?;
+            let over = next == self.token;
+            self.token = next;
+            self.take(events);
+            any |= self.hand_over(context).await;
+            if over {
+                if self.streams.len() < 2 {
+                    return Ok((any, false));
+                }
+                self.streams.pop_front();
+                self.token = None;
+            }
+        }
+        Ok((any, true))
+    }
+
+    fn take(&mut self, events: Vec<Event>) {
+        for event in events {
+            let mut text = lines(&event.message).into_bytes();
+            let known = self.skip.min(text.len() as u64);
+            self.skip -= known;
+            text.drain(..known as usize);
+            match self.waiting.back_mut() {
+                Some((since, chunk)) if event.time.saturating_sub(*since) <= TOGETHER => chunk.extend(text),
+                _ => self.waiting.push_back((event.time, text)),
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, context: &Context) -> bool {
+        let mut any = false;
+        while let Some((time, chunk)) = self.waiting.front() {
+            if !chunk.is_empty() {
+                context.write_log_at(LogStream::Stdout, time.saturating_mul(1_000_000), chunk).await;
+            }
+            self.waiting.pop_front();
+            any = true;
+        }
+        any
+    }
+}
+
+/// An event as lines: a carriage return ends one too, and outputs (`::{`) begin one wherever they stand.
+fn lines(message: &str) -> String {
+    let mut text = message.strip_suffix('\n').unwrap_or(message).replace("\r\n", "\n").replace('\r', "\n");
+    let mut from = 0;
+    while let Some(at) = text[from..].find("::{").map(|at| from + at) {
+        let begins = at == 0 || text.as_bytes()[at - 1] == b'\n';
+        if !begins {
+            text.insert(at, '\n');
+        }
+        from = at + 3;
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b10_outputs_begin_a_line_and_returns_end_one() {
+        for (message, expected) in [
+            ("plain", "plain\n"),
+            ("with its end\n", "with its end\n"),
+            ("", "\n"),
+            ("10%\r50%\r100%", "10%\n50%\n100%\n"),
+            ("dos\r", "dos\n"),
+            ("a\r\nb", "a\nb\n"),
+            (r#"::{"outputs":{"a":1}}::"#, "::{\"outputs\":{\"a\":1}}::\n"),
+            (r#"text ::{"outputs":{"a":1}}::"#, "text \n::{\"outputs\":{\"a\":1}}::\n"),
+            (r#"::{"a":1}::::{"b":2}::"#, "::{\"a\":1}::\n::{\"b\":2}::\n"),
+        ] {
+            assert_eq!(lines(message), expected, "{message:?}");
+        }
+    }
+}
