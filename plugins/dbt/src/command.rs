@@ -8,7 +8,8 @@ pub fn with_flags(line: &str, flags: &[(&str, String)]) -> String {
     for piece in pieces(line) {
         let (text, separator) = piece;
         let words: Vec<&str> = text.split_whitespace().collect();
-        if words.first() == Some(&"dbt") {
+        // Without a command, as in `dbt --version`, dbt knows few options.
+        if words.first() == Some(&"dbt") && words.iter().skip(1).any(|word| !word.starts_with('-')) {
             let body = text.trim_end();
             out.push_str(body);
             for (name, value) in flags {
@@ -38,6 +39,13 @@ fn pieces(line: &str) -> Vec<(&str, &str)> {
         match (c, quote) {
             ('\\', None | Some('"')) => escaped = true,
             ('\'' | '"', None) => quote = Some(c),
+            // A comment separates as much as the end of its line does.
+            ('#', None) if line[..at].ends_with(|before: char| before.is_whitespace()) || at == 0 => {
+                let end = line[at..].find('\n').map_or(line.len(), |length| at + length);
+                found.push((&line[start..at], &line[at..end]));
+                start = end;
+                while chars.next_if(|(next, _)| *next < end).is_some() {}
+            }
             (_, Some(open)) if c == open => quote = None,
             // `2>&1` and `&>file` separate nothing.
             ('&', None) if line[..at].ends_with('>') || chars.peek().is_some_and(|(_, next)| *next == '>') => {}
@@ -81,6 +89,14 @@ mod tests {
                 "dbt run \\\n  --select a --project-dir 'my dir' --log-format json\ndbt test --project-dir 'my dir' --log-format json",
             ),
             ("dbtx run", "dbtx run"),
+            ("dbt --version", "dbt --version"),
+            ("dbt", "dbt"),
+            ("dbt --debug run", "dbt --debug run --project-dir 'my dir' --log-format json"),
+            (
+                "dbt run # it's all; really\n# dbt seed\ndbt test",
+                "dbt run --project-dir 'my dir' --log-format json # it's all; really\n# dbt seed\ndbt test --project-dir 'my dir' --log-format json",
+            ),
+            ("dbt run --select a#b", "dbt run --select a#b --project-dir 'my dir' --log-format json"),
             ("  dbt ls | wc -l", "  dbt ls --project-dir 'my dir' --log-format json | wc -l"),
         ] {
             assert_eq!(with_flags(line, &flags), expected, "{line}");

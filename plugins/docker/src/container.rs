@@ -11,6 +11,9 @@ use crate::{bind, error::Failure, port::Port, properties::Properties, reference:
 /// Label with the task's key: what belongs to the same attempt carries the same one.
 pub const KEY_LABEL: &str = "switchyard.run/key";
 
+/// Bytes of an argument or a variable from which on Linux refuses to pass it to a program.
+const LONGEST: usize = 128 << 10;
+
 /// A container to be.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
@@ -38,13 +41,15 @@ impl Blueprint {
             .chain([(KEY_LABEL.to_owned(), request.task.key.clone())])
             .collect();
         let ports = ports(properties)?;
+        let env = env(request);
+        check_length(&request.command.argv, &env)?;
         let working_dir = Some(working_dir(request)).filter(|d| !d.is_empty());
         let host_config = host_config(request, with_volume, &labels, &ports, &mut notes)?;
         let body = ContainerCreateBody {
             image: Some(image.to_string()),
             cmd: Some(request.command.argv.clone()),
             entrypoint: Some(properties.entry_point.clone().unwrap_or_else(|| vec![String::new()])),
-            env: Some(env(request)),
+            env: Some(env),
             working_dir,
             user: properties.user.as_ref().map(|u| u.0.clone()),
             labels: Some(labels),
@@ -111,6 +116,19 @@ pub fn volumes_allowed(config: &Value) -> bool {
         Value::String(text) => text.eq_ignore_ascii_case("true"),
         _ => false,
     })
+}
+
+/// What is too long would only be refused in the container, by whatever program starts the command there.
+pub fn check_length(argv: &[String], env: &[String]) -> Result<(), Failure> {
+    let too_long = |text: &&String| text.len() >= LONGEST;
+    if let Some((place, argument)) = argv.iter().enumerate().find(|(_, argument)| too_long(argument)) {
+        return Err(Failure::CommandTooLong { what: format!("argument {place} of the command"), bytes: argument.len() });
+    }
+    if let Some(variable) = env.iter().find(too_long) {
+        let name = variable.split('=').next().unwrap_or_default();
+        return Err(Failure::CommandTooLong { what: format!("the variable {name}"), bytes: variable.len() });
+    }
+    Ok(())
 }
 
 fn env(request: &RunRequest<Properties>) -> Vec<String> {

@@ -223,3 +223,18 @@ fn the_working_directory_is_the_same_inside_and_outside() {
     let paths = TypedRunner::new(Docker).paths(&json!({}), &files).unwrap();
     assert_eq!((paths.working_dir.as_str(), paths.output_dir.as_deref()), ("/data/wd", Some("/data/wd/o")));
 }
+
+#[test]
+fn what_linux_does_not_pass_on_is_refused_before_a_container_is_made() {
+    let long = "x".repeat(128 << 10);
+    let (fits, variable) = (&long[1..], format!("A={}", &long[2..]));
+    for (argv, env, told) in [
+        (vec!["sh", "-c", fits], vec![], None),
+        (vec!["sh", "-c", &long], vec![], Some("argument 2 of the command has 131072 bytes")),
+        (vec![], vec![variable.as_str()], Some("the variable A has 131072 bytes")),
+    ] {
+        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let result = container::check_length(&owned(argv), &owned(env));
+        assert_eq!(result.err().map(|failure| failure.to_string().split(';').next().unwrap().to_owned()), told.map(str::to_owned));
+    }
+}

@@ -213,6 +213,14 @@ pub enum Failure {
         /// Its id.
         container: String,
     },
+    /// An argument or a variable that Linux does not pass to a program.
+    #[error("{what} has {bytes} bytes; Linux passes on 128 KiB at most")]
+    CommandTooLong {
+        /// Which.
+        what: String,
+        /// How long.
+        bytes: usize,
+    },
     /// Somebody else's container has our name.
     #[error("a container named {name} exists and does not belong to this task")]
     NameTaken {
@@ -252,6 +260,7 @@ impl Failure {
             Self::Upload { .. } => "docker::upload_failed",
             Self::Download { .. } => "docker::download_failed",
             Self::Vanished { .. } => "docker::container_vanished",
+            Self::CommandTooLong { .. } => "docker::command_too_long",
             Self::NameTaken { .. } => "docker::name_taken",
             Self::Cancelled => "task::cancelled",
         }
@@ -345,6 +354,9 @@ impl Failure {
                 "check the engine's disk; fileHandlingStrategy: MOUNT needs no copy when the engine is on this machine"
             }
             Self::Vanished { .. } => "something else removed the container, or the engine lost it at a restart",
+            Self::CommandTooLong { .. } => {
+                "put long text into a file by `inputFiles`, or use a `Script` task whose text is written to a file"
+            }
             Self::NameTaken { .. } => "remove that container",
             Self::Refused { .. } | Self::Cancelled => return None,
         })
