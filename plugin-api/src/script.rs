@@ -77,6 +77,14 @@ pub struct ScriptProperties {
     #[serde(default, rename = "targetOS")]
     #[schemars(extend("enum" = ["LINUX", "WINDOWS", "AUTO", null]))]
     pub target_os: Option<String>,
+    /// Places what expressions see (inputs, outputs, variables, labels and so on) into the working directory, as JSON in
+    /// `.kestra-execution-context.json`. Inputs of type SECRET stand there in plain text; the file is never an output file.
+    #[serde(default)]
+    pub execution_context: bool,
+    /// Accepted without effect: no receiver of OpenTelemetry data is placed beside the command.
+    #[serde(default)]
+    #[schemars(extend("type" = ["object", "null"]))]
+    pub kotlp: Option<Value>,
 }
 
 /// Properties of a task around a command line tool. It has fewer than a script: its interpreter is its own, and a command that

@@ -40,6 +40,8 @@ pub struct Config {
     pub secrets_file: Option<PathBuf>,
     /// 16 or 32 bytes in Base64; without it nothing can be encrypted that is kept.
     pub encryption_key: Option<String>,
+    /// Directories of the host that flows may read files of, by `file://`.
+    pub readable: Vec<PathBuf>,
     /// Where internal storage is; below the data directory when absent.
     pub storage: Option<StoragePlace>,
 }
@@ -66,8 +68,20 @@ pub struct Namespace {
     pub variables: Map<String, Json>,
 }
 
-const TOP: &[&str] =
-    &["plugins", "pluginDefaults", "taskDefaults", "namespaces", "variables", "dataDir", "journal", "secretsFile", "encryption", "storage"];
+const TOP: &[&str] = &[
+    "plugins",
+    "pluginDefaults",
+    "taskDefaults",
+    "namespaces",
+    "variables",
+    "dataDir",
+    "journal",
+    "secretsFile",
+    "encryption",
+    "localFiles",
+    "storage",
+];
+const LOCAL_FILES: &[&str] = &["allowedPaths"];
 const ENCRYPTION: &[&str] = &["secretKey"];
 const STORAGE: &[&str] = &["url", "options"];
 const PLUGINS: &[&str] = &["directories", "configurations", "isolation", "trust"];
@@ -104,6 +118,11 @@ impl Config {
             let here = Place::Root.key("encryption");
             known(node, &here, ENCRYPTION, found);
             config.encryption_key = node.get("secretKey").and_then(Node::as_str).map(str::to_owned);
+        }
+        if let Some(node) = root.get("localFiles") {
+            known(node, &Place::Root.key("localFiles"), LOCAL_FILES, found);
+            let paths = node.get("allowedPaths").and_then(Node::as_seq).unwrap_or_default();
+            config.readable = paths.iter().filter_map(path).collect();
         }
         if let Some(node) = root.get("storage") {
             let here = Place::Root.key("storage");

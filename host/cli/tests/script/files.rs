@@ -15,6 +15,7 @@ everywhere! {
     script_s20_globs, docker_script_s20_globs: s20;
     script_s21_output_files_have_paths, docker_script_s21_output_files_have_paths: s21;
     script_s22_namespace_files, docker_script_s22_namespace_files: s22;
+    script_2_15_the_execution_context_is_a_file, docker_script_2_15_the_execution_context_is_a_file: execution_context;
     script_extra_odd_names, docker_script_extra_odd_names: odd_names;
     script_extra_ten_thousand_files, docker_script_extra_ten_thousand_files: ten_thousand;
     script_extra_an_output_directory, docker_script_extra_an_output_directory: output_directory;
@@ -143,6 +144,55 @@ fn output_directory(place: Place) {
     assert_eq!(keys, ["b.txt", "d/a.txt"]);
     let undefined = place.shell("commands: [\"echo {{ outputDir }}\"]").expect("FAILED");
     assert!(undefined.has("ERROR", "outputDir"), "{}", undefined.stderr);
+}
+
+/// For the task that asks for it only, and never an output file.
+fn execution_context(place: Place) {
+    let lines = "executionContext: true\noutputFiles: [\"**\"]\ncommands: [cat .kestra-execution-context.json, \"echo 1 > a.txt\"]";
+    let tasks = format!("{}{}", previous(), place.task("shell.Commands", lines));
+    let done = place.flow(&tasks).expect("SUCCESS");
+    assert_eq!(done.keys(), ["a.txt"]);
+    let context: serde_json::Value = serde_json::from_str(&done.said()[0]).unwrap();
+    assert_eq!((&context["flow"]["namespace"], &context["task"]["id"]), (&json!("a.b"), &json!("x")));
+    assert!(context["outputs"]["prev"]["outputFiles"]["three.txt"].as_str().unwrap().starts_with("kestra://"), "{context}");
+    assert_eq!((context.get("envs"), context.get("globals")), (None, None));
+    let child = |id: &str, lines: &str| {
+        let task = place.task("shell.Commands", lines).replace("id: x", &format!("id: {id}"));
+        task.lines().map(|line| format!("    {line}\n")).collect::<String>()
+    };
+    let tasks = format!(
+        "  - id: x\n    type: io.kestra.plugin.core.flow.WorkingDirectory\n    tasks:\n{}{}",
+        child("first", "executionContext: \"{{ true }}\"\ncommands: [test -s .kestra-execution-context.json]"),
+        child("second", "commands: [\"test ! -e .kestra-execution-context.json\"]")
+    );
+    place.flow(&tasks).expect("SUCCESS");
+}
+
+#[test]
+fn script_2_8_files_of_the_host_are_read_where_the_administrator_allows_it() {
+    let stage = Place::Process.stage();
+    for directory in ["allowed", "secret"] {
+        std::fs::create_dir(stage.path(directory)).unwrap();
+    }
+    stage.write("allowed/a.txt", "from the host\n");
+    stage.write("secret/b.txt", "not for flows\n");
+    std::os::unix::fs::symlink("../secret/b.txt", stage.path("allowed/link.txt")).unwrap();
+    stage.write("switchyard.yaml", "localFiles: {allowedPaths: [allowed]}\n");
+    let run = |file: &str| {
+        let lines = format!("inputFiles: {{in.txt: \"file://{}\"}}\ncommands: [cat in.txt]", stage.path(file).display());
+        stage.write("flow.yaml", format!("id: t\nnamespace: a.b\ntasks:\n{}", Place::Process.task("shell.Commands", &lines)));
+        let ran = stage.switchyard(&["run", "flow.yaml"]);
+        format!("{}{}", ran.text(), ran.stderr)
+    };
+    assert!(run("allowed/a.txt").contains("| from the host"), "{}", run("allowed/a.txt"));
+    for refused in ["secret/b.txt", "allowed/../secret/b.txt", "allowed/link.txt"] {
+        let told = run(refused);
+        assert!(
+            told.contains("workdir::local_file") && told.contains("allowedPaths") && !told.contains("not for flows"),
+            "{refused}: {told}"
+        );
+    }
+    assert!(run("allowed/absent.txt").contains("cannot be read"));
 }
 
 /// Files of one child are there for the next, on either runner, and so are those that were kept.

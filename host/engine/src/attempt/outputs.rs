@@ -9,7 +9,10 @@ use switchyard_store::{
 };
 
 use super::{log::TaskLog, staging::plain};
-use crate::{engine::Shared, script::Prepared};
+use crate::{
+    engine::Shared,
+    script::{CONTEXT_FILE, Prepared},
+};
 
 /// Packages of a Python task that keeps none of them for others.
 const PYTHON_LIBRARY: &str = ".kestra_additional_python_lib/";
@@ -44,7 +47,7 @@ pub(super) async fn collect(
             .cloned()
             .chain(request.files.output_dir.iter().map(|dir| format!("{dir}/")))
             .chain(prepared.archives.iter().flat_map(|archive| [archive.found.clone(), archive.made.clone()]))
-            .chain([PYTHON_LIBRARY.to_owned()]);
+            .chain([PYTHON_LIBRARY, CONTEXT_FILE].map(str::to_owned));
         let made = |pattern: &&String| prepared.archives.iter().any(|archive| archive.made == **pattern);
         let patterns = request.files.outputs.iter().filter(|pattern| !made(pattern)).cloned();
         let found = directory.capture(&Capture::new(patterns).without(own)).map_err(|e| plain(&e))?;
@@ -55,6 +58,10 @@ pub(super) async fn collect(
             let uri = store(shared, &request.task, directory, &file, &file.key, source).await?;
             files.insert(file.key, Json::String(uri));
         }
+    }
+    if request.files.shared && prepared.context.is_some() {
+        // For this task, not for those that come after it. It may have removed it itself.
+        let _ = std::fs::remove_file(directory.path().join(CONTEXT_FILE));
     }
     Ok(files)
 }

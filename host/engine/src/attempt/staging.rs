@@ -11,7 +11,7 @@ use switchyard_store::{
 use super::{archives, log::TaskLog};
 use crate::{
     engine::Shared,
-    script::{Content, Input, Prepared},
+    script::{CONTEXT_FILE, Content, Input, Prepared},
 };
 
 /// Makes the directory and fills it.
@@ -49,6 +49,9 @@ pub(super) async fn stage(shared: &Shared, prepared: &mut Prepared, log: &TaskLo
         put(&directory, file, &content)?;
     }
     prepared.fetched = fetched.paths.into_values().collect();
+    if let Some(text) = &prepared.context {
+        directory.write(CONTEXT_FILE, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e))?;
+    }
     archives::place(shared, prepared, &directory, log).await;
     Ok(directory)
 }
@@ -58,6 +61,7 @@ pub(crate) async fn place(shared: &Shared, directory: &WorkDir, input: &Input) -
     match &input.content {
         Content::Text(text) => directory.write(&input.path, text.as_bytes(), FileMode::Plain).map_err(|e| plain(&e).at("/inputFiles")),
         Content::Stored(uri) => fetch(shared, directory, uri, &input.path).await,
+        Content::Local(path) => local(shared, directory, path, &input.path).await.map_err(|e| e.at("/inputFiles")),
     }
 }
 
@@ -71,6 +75,21 @@ async fn fetch(shared: &Shared, directory: &WorkDir, uri: &str, name: &str) -> R
     let failed = |error: storage::Error| Error::user(error.code(), format!("{uri} cannot be read: {error}"));
     let stored: StorageUri = uri.parse().map_err(failed)?;
     shared.storage.get_to_file(&stored, file).await.map(drop).map_err(failed)
+}
+
+/// Copies a file of this host, if the administrator lets flows read it.
+async fn local(shared: &Shared, directory: &WorkDir, path: &str, name: &str) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::user("workdir::local_file", format!("file://{path} cannot be read: {error}"));
+    // Where links lead to counts.
+    let real = tokio::fs::canonicalize(path).await.map_err(failed)?;
+    let mut allowed = shared.config.readable.iter().filter_map(|allowed| std::fs::canonicalize(allowed).ok());
+    if !allowed.any(|allowed| real.starts_with(allowed)) {
+        return Err(Error::user("workdir::local_file", format!("file://{path} may not be read by flows"))
+            .with_help("the administrator allows directories by `localFiles: {allowedPaths: [DIR]}` of switchyard.yaml"));
+    }
+    let target = directory.new_file(name, FileMode::Plain).map_err(|e| plain(&e))?;
+    let mut source = tokio::fs::File::open(&real).await.map_err(failed)?;
+    tokio::io::copy(&mut source, &mut tokio::fs::File::from_std(target)).await.map_err(failed).map(drop)
 }
 
 /// Fetches what the arguments of a plan name; answers the names of the files.

@@ -20,6 +20,8 @@ pub enum Content {
     Text(String),
     /// A `kestra://` URI.
     Stored(String),
+    /// A path of this host.
+    Local(String),
 }
 
 /// Renders `inputFiles`: a map of path to content, or an expression that renders to one. Null entries are left out. Contents of a
@@ -63,7 +65,11 @@ pub fn inputs(expr: &Engine, value: &Json, scope: &dyn Scope, raw: bool, warning
             }
             None => content,
         };
-        let content = if content.starts_with("kestra://") { Content::Stored(content) } else { Content::Text(content) };
+        let content = match content.strip_prefix("file://") {
+            Some(path) if path.starts_with('/') && !path.contains('\n') => Content::Local(path.to_owned()),
+            _ if content.starts_with("kestra://") => Content::Stored(content),
+            _ => Content::Text(content),
+        };
         files.push(Input { path, content });
     }
     Ok(files)

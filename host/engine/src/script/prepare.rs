@@ -12,6 +12,7 @@ use switchyard_registry::Registry;
 
 use super::{
     choice::{self, Chosen},
+    context,
     files::{self, Input},
     legacy,
     request::task_ref,
@@ -52,6 +53,8 @@ pub struct Prepared {
     pub files: Vec<PlanFile>,
     /// Names of the stored files that commands and scripts mention, once they are placed in the working directory.
     pub fetched: Vec<String>,
+    /// What expressions see, as JSON, for a task that asks for it.
+    pub context: Option<String>,
     /// What the task keeps for later runs.
     pub archives: Vec<Archive>,
     /// Rendered properties, for tasks that do their work themselves.
@@ -62,7 +65,8 @@ pub struct Prepared {
 }
 
 /// Properties that the host acts on, rendered before the runner is asked for its paths.
-const BEFORE: &[&str] = &["taskRunner", "runner", "docker", "containerImage", "outputDirectory", "namespaceFiles", "outputFiles"];
+const BEFORE: &[&str] =
+    &["taskRunner", "runner", "docker", "containerImage", "outputDirectory", "namespaceFiles", "outputFiles", "executionContext"];
 
 /// Prepares an attempt.
 pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
@@ -89,10 +93,8 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let mut properties = conform(given.registry, &runner_type, render(given.expr, &written, first)?, "/taskRunner")?;
 
     let output_globs = globs(given, &own)?;
-    let wants_output_dir = match own.get("outputDirectory") {
-        Some(value) if !value.is_null() => text(given.expr, value, given.scope)? == "true",
-        _ => chosen.legacy,
-    };
+    let wants_output_dir = switched_on(given, &own, "outputDirectory")?.unwrap_or(chosen.legacy);
+    let context = switched_on(given, &own, "executionContext")?.unwrap_or(false).then(|| context::text(given.scope));
     let files = Files {
         working_dir: given.working_dir.clone(),
         output_dir: wants_output_dir.then(|| format!("output-{}", given.run.id.get(..8).unwrap_or(&given.run.id))),
@@ -169,6 +171,7 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
         inputs,
         files: plan_files,
         fetched: Vec::new(),
+        context,
         archives,
         properties: own,
         plan,
@@ -266,6 +269,12 @@ fn text(expr: &Engine, value: &Json, scope: &dyn Scope) -> Result<String, Error>
         Json::String(template) => expr.render(template, scope).map_err(|error| unrendered(&error)),
         other => Ok(other.to_string()),
     }
+}
+
+/// A flag that the task may have; the schema has it checked.
+fn switched_on(given: &Preparation<'_>, properties: &Map<String, Json>, name: &str) -> Result<Option<bool>, Error> {
+    let written = properties.get(name).filter(|value| !value.is_null());
+    written.map(|value| text(given.expr, value, given.scope).map(|text| text == "true")).transpose()
 }
 
 /// Turns rendered values into the types that the schema wants, then checks them.
