@@ -3,6 +3,7 @@
 mod dlopen;
 mod lines;
 mod memory;
+mod print;
 mod proc;
 mod spawn;
 
@@ -17,6 +18,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     match name.as_str() {
         "spawn" => spawn::run(rest),
         "lines" => lines::run(rest),
+        "print" => print::run(rest),
         "dlopen" => dlopen::run(rest),
         "memory" => memory::run(rest),
         "proc" => proc::run(rest),

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::frame::Kind;
+use super::pack::{Body, Packer};
 use super::{ExecutionLog, Mark, Result, Source, Stream};
 
 /// Takes the output of one attempt. Share it freely: appends of one stream keep their order as long as one caller makes them.
@@ -17,11 +18,19 @@ pub struct LogWriter {
     /// Streams whose last byte was no line end.
     open_stdout: AtomicBool,
     open_stderr: AtomicBool,
+    packer: Packer,
 }
 
 impl LogWriter {
     pub(super) fn new(log: ExecutionLog, name: String) -> Self {
-        Self { log, name, number: OnceLock::new(), open_stdout: AtomicBool::new(false), open_stderr: AtomicBool::new(false) }
+        Self {
+            log,
+            name,
+            number: OnceLock::new(),
+            open_stdout: AtomicBool::new(false),
+            open_stderr: AtomicBool::new(false),
+            packer: Packer::default(),
+        }
     }
 
     /// Appends bytes that arrived at `time` (nanoseconds since 1970): many lines, one, or a part of one, which the next append
@@ -31,7 +40,7 @@ impl LogWriter {
             return Ok(());
         };
         let number = self.number(time)?;
-        self.log.append(number, time, Kind::Bytes(source), bytes)?;
+        self.packer.pack(bytes, |body| self.log.append(number, time, Kind::Bytes(source), body))?;
         if let Some(stream) = source.stream() {
             self.open_line(stream).store(*last != b'\n', Ordering::Relaxed);
         }
@@ -44,7 +53,8 @@ impl LogWriter {
             return Ok(());
         };
         let number = self.number(time)?;
-        self.log.append_marked(number, time, Kind::Bytes(source), bytes, &mark.encode())?;
+        let mark = mark.encode();
+        self.packer.pack(bytes, |body| self.log.append_marked(number, time, Kind::Bytes(source), body, &mark))?;
         if let Some(stream) = source.stream() {
             self.open_line(stream).store(*last != b'\n', Ordering::Relaxed);
         }
@@ -54,7 +64,7 @@ impl LogWriter {
     /// Says how far the streams were taken when that left nothing to append.
     pub fn mark(&self, time: i64, mark: &Mark) -> Result<()> {
         let number = self.number(time)?;
-        self.log.append(number, time, Kind::Settled, &mark.encode())
+        self.log.append(number, time, Kind::Settled, Body::plain(&mark.encode()))
     }
 
     /// An earlier writer of this attempt left these streams in the middle of a line.
@@ -69,7 +79,7 @@ impl LogWriter {
         let open = [Stream::Stdout, Stream::Stderr].map(|stream| self.open_line(stream).swap(false, Ordering::Relaxed));
         if open.contains(&true) {
             let number = self.number(time)?;
-            self.log.append(number, time, Kind::End, &[])?;
+            self.log.append(number, time, Kind::End, Body::plain(&[]))?;
         }
         Ok(())
     }

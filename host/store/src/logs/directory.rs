@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
 use super::frame::Kind;
+use super::pack::Body;
 use super::segment::Segment;
 use super::{Error, Follower, FrameReader, LineReader, LogWriter, Marked, Result};
 
@@ -158,15 +159,15 @@ impl ExecutionLog {
         self.write(|segment| segment.declare(name, time))
     }
 
-    pub(super) fn append(&self, attempt: u32, time: i64, kind: Kind, bytes: &[u8]) -> Result<()> {
-        self.write(|segment| segment.append(attempt, time, kind, bytes))?;
+    pub(super) fn append(&self, attempt: u32, time: i64, kind: Kind, body: Body<'_>) -> Result<()> {
+        self.write(|segment| segment.append(attempt, time, kind, body))?;
         self.0.written.notify_waiters();
         Ok(())
     }
 
     /// A mark and the bytes that it is about, in one system call.
-    pub(super) fn append_marked(&self, attempt: u32, time: i64, kind: Kind, bytes: &[u8], mark: &[u8]) -> Result<()> {
-        self.write(|segment| segment.append_marked(attempt, time, kind, bytes, mark))?;
+    pub(super) fn append_marked(&self, attempt: u32, time: i64, kind: Kind, body: Body<'_>, mark: &[u8]) -> Result<()> {
+        self.write(|segment| segment.append_marked(attempt, time, kind, body, mark))?;
         self.0.written.notify_waiters();
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::pack::unpack;
 use super::{Error, Result};
 
 /// How bad a message is.
@@ -44,7 +45,9 @@ impl Source {
 }
 
 /// First bytes of a segment; the last one counts format changes.
-pub(super) const MAGIC: [u8; 8] = *b"SWYDLOG\x01";
+pub(super) const MAGIC: [u8; 8] = *b"SWYDLOG\x02";
+/// Before large frames were packed; all else is the same.
+pub(super) const UNPACKED: [u8; 8] = *b"SWYDLOG\x01";
 pub(super) const HEADER: usize = 24;
 /// Longer appends become several frames, so that a reader needs no more memory than this.
 pub(super) const LONGEST: usize = 1 << 20;
@@ -100,7 +103,12 @@ pub(super) struct Header {
     pub(super) attempt: u32,
     pub(super) time: i64,
     pub(super) kind: Kind,
+    /// The bytes are [packed](super::pack).
+    pub(super) packed: bool,
 }
+
+/// Set in the code of a kind whose bytes are packed.
+const PACKED: u8 = 0x80;
 
 impl Header {
     pub(super) fn encode(&self) -> [u8; HEADER] {
@@ -108,7 +116,7 @@ impl Header {
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4..8].copy_from_slice(&self.attempt.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.time.to_le_bytes());
-        bytes[16] = self.kind.code();
+        bytes[16] = self.kind.code() | if self.packed { PACKED } else { 0 };
         let check = checksum(&bytes[..20]);
         bytes[20..24].copy_from_slice(&check.to_le_bytes());
         bytes
@@ -124,7 +132,8 @@ impl Header {
             length: word(0),
             attempt: word(4),
             time: i64::from(word(8)) | (i64::from(word(12)) << 32),
-            kind: Kind::from_code(bytes[16])?,
+            kind: Kind::from_code(bytes[16] & !PACKED)?,
+            packed: bytes[16] & PACKED != 0,
         })
     }
 }
@@ -155,6 +164,9 @@ pub struct FrameReader {
     /// Where the buffer's first byte lies in the file.
     buffered_at: u64,
     attempts: Vec<Arc<str>>,
+    /// The text of the packed frame that begins here.
+    unpacked_at: u64,
+    unpacked: Vec<u8>,
 }
 
 /// A frame inside the reader's buffer.
@@ -170,7 +182,16 @@ const WINDOW: usize = 256 * 1024;
 impl FrameReader {
     /// A segment that does not exist reads as empty.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
-        let mut reader = Self { path, file: None, next: MAGIC.len() as u64, buffer: Vec::new(), buffered_at: 0, attempts: Vec::new() };
+        let mut reader = Self {
+            path,
+            file: None,
+            next: MAGIC.len() as u64,
+            buffer: Vec::new(),
+            buffered_at: 0,
+            attempts: Vec::new(),
+            unpacked_at: 0,
+            unpacked: Vec::new(),
+        };
         reader.find_file()?;
         Ok(reader)
     }
@@ -193,7 +214,7 @@ impl FrameReader {
         };
         let mut magic = [0; MAGIC.len()];
         match file.read_exact_at(&mut magic, 0) {
-            Ok(()) if magic == MAGIC => {}
+            Ok(()) if magic == MAGIC || magic == UNPACKED => {}
             // Being created at this very moment, or torn at its first bytes.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
             Err(error) => return Err(Error::read(&self.path, error)),
@@ -284,12 +305,25 @@ impl FrameReader {
 
     /// Makes the bytes of a frame available to [`bytes`](Self::bytes).
     pub(super) fn load(&mut self, found: &Found) -> Result<bool> {
+        if found.header.packed && found.at == self.unpacked_at {
+            return Ok(true);
+        }
         let length = found.header.length as usize;
-        Ok(self.fill(found.at + HEADER as u64, length)?.is_some())
+        let Some(start) = self.fill(found.at + HEADER as u64, length)? else {
+            return Ok(false);
+        };
+        if found.header.packed {
+            unpack(&self.buffer[start..start + length], &mut self.unpacked);
+            self.unpacked_at = found.at;
+        }
+        Ok(true)
     }
 
     /// Only after [`load`](Self::load) of the same frame.
     pub(super) fn bytes(&self, found: &Found) -> &[u8] {
+        if found.header.packed {
+            return &self.unpacked;
+        }
         let start = (found.at + HEADER as u64).saturating_sub(self.buffered_at) as usize;
         self.buffer.get(start..start + found.header.length as usize).unwrap_or_default()
     }

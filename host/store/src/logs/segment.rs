@@ -5,7 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 
-use super::frame::{Header, Kind, LONGEST, MAGIC};
+use super::frame::{HEADER, Header, Kind, LONGEST, MAGIC};
+use super::pack::Body;
 use super::{Error, FrameReader, Result};
 
 /// The file of one execution. Opened at the first append, closed when too many are open, opened again when needed.
@@ -60,34 +61,34 @@ impl Segment {
             return Ok(*number);
         }
         let number = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
-        self.frames(number, time, Kind::Attempt, name.as_bytes())?;
+        self.frames(number, time, Kind::Attempt, Body::plain(name.as_bytes()))?;
         self.attempts.insert(name.to_owned(), number);
         Ok(number)
     }
 
     /// Writes bytes as one frame, or as several when they are many.
-    pub(super) fn append(&mut self, attempt: u32, time: i64, kind: Kind, bytes: &[u8]) -> Result<()> {
+    pub(super) fn append(&mut self, attempt: u32, time: i64, kind: Kind, body: Body<'_>) -> Result<()> {
         self.open()?;
-        self.frames(attempt, time, kind, bytes)
+        self.frames(attempt, time, kind, body)
     }
 
     /// Writes a mark and the bytes that it is about. Longer bytes than one frame holds are marked at their last frame.
-    pub(super) fn append_marked(&mut self, attempt: u32, time: i64, kind: Kind, bytes: &[u8], mark: &[u8]) -> Result<()> {
+    pub(super) fn append_marked(&mut self, attempt: u32, time: i64, kind: Kind, body: Body<'_>, mark: &[u8]) -> Result<()> {
         self.open()?;
+        let Body { bytes, packed } = body;
         let (first, last) = bytes.split_at(bytes.len() - bytes.len().min(LONGEST));
         if !first.is_empty() {
-            self.frames(attempt, time, kind, first)?;
+            self.frames(attempt, time, kind, Body::plain(first))?;
         }
-        let header = |kind, length: usize| Header { length: u32::try_from(length).unwrap_or(u32::MAX), attempt, time, kind }.encode();
-        self.write(&[&header(Kind::Mark, mark.len()), mark, &header(kind, last.len()), last])
+        let header = |kind, bytes, packed| header(attempt, time, kind, Body { bytes, packed });
+        self.write(&[&header(Kind::Mark, mark, false), mark, &header(kind, last, packed), last])
     }
 
-    fn frames(&mut self, attempt: u32, time: i64, kind: Kind, bytes: &[u8]) -> Result<()> {
-        let mut rest = bytes;
+    fn frames(&mut self, attempt: u32, time: i64, kind: Kind, body: Body<'_>) -> Result<()> {
+        let Body { bytes: mut rest, packed } = body;
         loop {
             let (piece, more) = rest.split_at(rest.len().min(LONGEST));
-            let header = Header { length: u32::try_from(piece.len()).unwrap_or(u32::MAX), attempt, time, kind };
-            self.write(&[&header.encode(), piece])?;
+            self.write(&[&header(attempt, time, kind, Body { bytes: piece, packed }), piece])?;
             if more.is_empty() {
                 return Ok(());
             }
@@ -123,6 +124,10 @@ impl Segment {
             }
         }
     }
+}
+
+fn header(attempt: u32, time: i64, kind: Kind, body: Body<'_>) -> [u8; HEADER] {
+    Header { length: u32::try_from(body.bytes.len()).unwrap_or(u32::MAX), attempt, time, kind, packed: body.packed }.encode()
 }
 
 fn open_append(path: &Path) -> io::Result<File> {

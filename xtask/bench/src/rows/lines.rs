@@ -13,10 +13,10 @@ pub const ROW: Row = Row {
     against: "tokio lines() reading it",
     budget: Budget::RateAtLeast(2.0),
     prepare: |stage| {
-        let text = "0123456789".repeat(10).split_off(1);
-        let print = format!("yes {text} | head -n {COUNT}");
-        let flow = stage.write_flow("lines", &sequence("lines", 1, Form::Shell, &print))?;
-        let peer = Program::peer("lines").args([&COUNT.to_string(), "sh", "-c", &print]);
+        // `yes | head` would be slower than both readers.
+        let print = Program::peer("print").arg(COUNT.to_string());
+        let flow = stage.write_flow("lines", &sequence("lines", 1, Form::Shell, &print.to_string()))?;
+        let peer = Program::peer("lines").args([&COUNT.to_string(), "sh", "-c", &print.to_string()]);
         stage.expect_successes(&flow, &stage.plugins(), 1)?;
         // Stored, not shown: the terminal is not what is measured.
         let ours = stage.run(&flow, &stage.plugins()).arg("--no-logs");

@@ -121,6 +121,27 @@ async fn much_output_arrives_whole_and_in_large_pieces() {
     assert!(seen.chunks.iter().max() <= Some(&(128 * 1024)));
 }
 
+/// A burst of small writes is read in another way than what comes before and after it.
+#[tokio::test]
+async fn many_small_writes_and_the_calm_after_them_arrive_whole() {
+    let count = "i=0; while [ $i -lt 60000 ]; do echo $i; i=$((i+1)); done";
+    let run = Run::shell(&format!("echo first; {count}; echo between; until test -e go; do sleep 0.01; done; {count}; echo last"));
+    run.host.until_stdout("between").await;
+    std::fs::write(run.directory.path().join("go"), "").unwrap();
+    let (outcome, host) = run.end().await;
+    assert_eq!(outcome, Ok(Outcome::exited(0)));
+    let numbers = || (0..60_000).map(|number| number.to_string());
+    let expected: Vec<_> = ["first".to_owned()]
+        .into_iter()
+        .chain(numbers())
+        .chain(["between".to_owned()])
+        .chain(numbers())
+        .chain(["last".to_owned()])
+        .collect();
+    let seen = host.seen();
+    assert!(String::from_utf8_lossy(&seen.stdout).lines().eq(expected), "{} bytes in {} pieces", seen.stdout.len(), seen.chunks.len());
+}
+
 #[tokio::test]
 async fn a_full_host_holds_the_process_back_and_loses_nothing() {
     let host = Host::new(Some(100_000));

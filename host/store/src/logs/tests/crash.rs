@@ -11,9 +11,11 @@ fn torn_at_any_byte_the_whole_frames_remain() {
         a.append(Source::Stdout, 1, b"one\n").unwrap();
         b.append(Source::Stdout, 2, b"two\n").unwrap();
         a.append(Source::Stdout, 3, b"three\n").unwrap();
+        a.append(Source::Stdout, 4, &PACKED).unwrap();
         log.path().to_path_buf()
     };
-    let all = ["a/0 Stdout 1 one", "b/0 Stdout 2 two", "a/0 Stdout 3 three"];
+    let long = format!("a/0 Stdout 4 {}", "=".repeat(1_000));
+    let all = ["a/0 Stdout 1 one", "b/0 Stdout 2 two", "a/0 Stdout 3 three", &long];
     let bytes = std::fs::read(&path).unwrap();
     let mut seen = std::collections::BTreeSet::new();
     for length in 0..=bytes.len() {
@@ -26,8 +28,15 @@ fn torn_at_any_byte_the_whole_frames_remain() {
         whole.push("b/0 Stdout 9 again".to_owned());
         assert_eq!(lines(&log), whole, "written again after a cut at {length}");
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
+
+/// One line that is stored packed.
+const PACKED: [u8; 10_000] = {
+    let mut line = [b'='; 10_000];
+    line[9_999] = b'\n';
+    line
+};
 
 #[test]
 fn a_zeroed_tail_as_a_power_cut_leaves_it_is_cut() {

@@ -1,4 +1,5 @@
 mod crash;
+mod packing;
 mod reading;
 
 use super::{ExecutionLog, Logs};
