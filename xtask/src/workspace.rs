@@ -33,13 +33,13 @@ impl Workspace {
         Ok(Self { root: root.to_path_buf(), target: target.unwrap_or_else(|| root.join("target")), cache: cache() })
     }
 
-    /// The plugin crates, in order of their names.
+    /// The plugin crates, in order of their names. Beside them lies what several of them are compiled with, which is no plugin.
     pub fn plugins(&self) -> Result<Vec<String>> {
         let folder = self.root.join("plugins");
         let entries = fs::read_dir(&folder).map_err(|error| Failure::file("list", &folder, &error))?;
         let mut names: Vec<String> = entries
             .flatten()
-            .filter(|entry| entry.path().join("Cargo.toml").is_file())
+            .filter(|entry| fs::read_to_string(entry.path().join("Cargo.toml")).is_ok_and(|text| text.contains("cdylib")))
             .map(|entry| format!("switchyard-plugin-{}", entry.file_name().to_string_lossy()))
             .collect();
         names.sort();

@@ -1,9 +1,10 @@
 //! The job that is created for a task, as a document.
 
 use serde_json::{Map, Value, json};
+use switchyard_cloud_api::{google::name::labels, name};
 use switchyard_plugin_api::{Error, Files, Paths, RunRequest};
 
-use crate::{name, properties::Properties};
+use crate::properties::Properties;
 
 /// Name of the volume with the task's files.
 const VOLUME: &str = "kestra-io";
@@ -83,7 +84,7 @@ pub fn document(request: &RunRequest<Properties>, runtime_account: Option<&str>)
     if let Some(access) = vpc_access(properties) {
         template["vpcAccess"] = access;
     }
-    let labels = name::labels(&request.task);
+    let labels = labels(&request.task);
     Ok(json!({ "labels": labels, "template": { "labels": labels, "taskCount": 1, "template": template } }))
 }
 

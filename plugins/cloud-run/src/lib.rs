@@ -1,20 +1,17 @@
 //! The Google Cloud Run task runner: each task is one execution of one Cloud Run job.
 //!
-//! A [`Run`](run::Run) goes from a request to its outcome: `files` moves the working directory through a bucket, `job` says what is to be
-//! created, `api` speaks with Google over plain HTTP, `follow` waits and carries the log. After a restart of the host `run` enters the
-//! same path in its middle. `plugin-api/docs/tutorial.md` walks through how it came to be.
+//! A [`Run`](run::Run) goes from a request to its outcome: `job` says what is to be created, `api` asks Cloud Run for it, `work` tells how
+//! it fares. After a restart of the host `run` enters the same path in its middle. Tokens, files and log entries are those of
+//! `plugins/cloud-api`. `plugin-api/docs/tutorial.md` walks through how it came to be.
 
 #![forbid(unsafe_code)]
 
 mod api;
-mod files;
-mod follow;
 mod job;
-mod log;
-mod name;
 pub mod properties;
 mod run;
 pub mod runner;
+mod work;
 
 use runner::CloudRun;
 

@@ -1,4 +1,4 @@
-//! What a flow says below `taskRunner:`, and what the administrator configures.
+//! What a flow says below `taskRunner:`.
 
 use std::time::Duration;
 
@@ -180,40 +180,5 @@ impl Properties {
     /// The job's time limit: the task's own wins unless it is zero.
     pub fn limit(&self, timeout: Option<Duration>) -> Duration {
         timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(self.wait_until_completion.0).min(LONGEST)
-    }
-}
-
-/// What the administrator configures for this runner: other addresses of the services, for emulators and private endpoints.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Config {
-    pub run_endpoint: Option<String>,
-    pub storage_endpoint: Option<String>,
-    pub logging_endpoint: Option<String>,
-    pub iam_endpoint: Option<String>,
-}
-
-impl Config {
-    /// What is configured, and what the environment of the host says instead of the rest. What is not understood is as good as nothing.
-    pub fn of(value: &serde_json::Value) -> Self {
-        let own: Self = serde_json::from_value(value.clone()).unwrap_or_default();
-        let other = Self::of_environment();
-        Self {
-            run_endpoint: own.run_endpoint.or(other.run_endpoint),
-            storage_endpoint: own.storage_endpoint.or(other.storage_endpoint),
-            logging_endpoint: own.logging_endpoint.or(other.logging_endpoint),
-            iam_endpoint: own.iam_endpoint.or(other.iam_endpoint),
-        }
-    }
-
-    /// For those methods that are not told the configuration.
-    pub fn of_environment() -> Self {
-        let variable = |name: &str| std::env::var(format!("SWITCHYARD_CLOUD_RUN_{name}")).ok().filter(|value| !value.is_empty());
-        Self {
-            run_endpoint: variable("ENDPOINT"),
-            storage_endpoint: variable("STORAGE_ENDPOINT"),
-            logging_endpoint: variable("LOGGING_ENDPOINT"),
-            iam_endpoint: variable("IAM_ENDPOINT"),
-        }
     }
 }

@@ -2,17 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use switchyard_plugin_api::{Attached, CancelReason, Context, Error, Level, Outcome, Phase, RunRequest};
-
-use crate::{
-    api::Client,
-    files,
-    follow::{Followed, Follower},
-    job,
-    log::Log,
+use switchyard_cloud_api::{
+    follow::{Followed, Follower, Times, not_begun},
+    google::{files, is_missing},
     name,
-    properties::{Config, Properties},
 };
+use switchyard_plugin_api::{Attached, Context, Error, Level, Outcome, Phase, RunRequest};
+
+use crate::{api::Client, job, properties::Properties, work::Execution};
 
 /// Jobs of this task under other names that may be in the way: each stands for a host that died before it could tell.
 const ROUNDS: u32 = 5;
@@ -30,11 +27,6 @@ pub struct Run {
     pub client: Client,
     pub request: RunRequest<Properties>,
     pub context: Context,
-}
-
-/// The end of a run that the host asked for before anything of it existed.
-pub fn not_begun(context: &Context) -> Option<Result<Outcome, Error>> {
-    context.cancellation().map(|asked| if asked.reason == CancelReason::Detach { Ok(Outcome::detached()) } else { Err(Error::cancelled()) })
 }
 
 impl Run {
@@ -65,7 +57,7 @@ impl Run {
         if let Some(bucket) = &bucket {
             self.context.phase(Phase::StagingIn);
             let uploaded = tokio::select! {
-                uploaded = files::upload(&self.client, bucket, &self.request.files) => uploaded,
+                uploaded = files::upload(&self.client.google, bucket, &self.request.files) => uploaded,
                 _ = self.context.cancelled() => Ok(()),
             };
             if let Some(end) = not_begun(&self.context) {
@@ -93,14 +85,14 @@ impl Run {
 
     /// Creates the job. One that another attempt of this very task left makes way.
     async fn create(&self) -> Result<String, Error> {
-        let account = self.request.properties.runtime_service_account.clone().or_else(|| self.client.account());
+        let account = self.request.properties.runtime_service_account.clone().or_else(|| self.client.google.account());
         let document = job::document(&self.request, account.as_deref())?;
         let mut round = 0;
         loop {
             let name = name::job(&self.request.task, round);
             match self.client.create_job(&name, &document).await {
                 Ok(()) => return Ok(name),
-                Err(error) if error.code == "cloud_run::exists" && round < ROUNDS => round += 1,
+                Err(error) if error.code == "google::exists" && round < ROUNDS => round += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -110,15 +102,14 @@ impl Run {
         let id = execution.rsplit('/').next().unwrap_or_default().to_owned();
         self.context.detail("job", job);
         self.context.detail("execution", id.as_str());
-        let log = Log::new(job, &id, again, &self.context).await;
-        let follower = Follower {
-            client: &self.client,
-            context: &self.context,
-            properties: &self.request.properties,
-            limit: self.request.properties.limit(self.request.timeout()),
-            execution: execution.to_owned(),
-            log,
+        let properties = &self.request.properties;
+        let times = Times {
+            interval: properties.completion_check_interval.0,
+            limit: properties.limit(self.request.timeout()),
+            last_words: properties.wait_for_log_interval.0,
         };
+        let work = Execution::new(&self.client, &self.context, properties, job, execution, again).await;
+        let follower = Follower { work, context: &self.context, times };
         let outcome = match follower.finish().await {
             Ok(Followed::Left) => return Ok(Outcome::detached()),
             Ok(Followed::Ended(outcome)) => outcome,
@@ -138,7 +129,7 @@ impl Run {
         self.context.phase(Phase::StagingOut);
         let everything = self.request.properties.sync_working_directory;
         tokio::select! {
-            fetched = files::download(&self.client, bucket, &self.request.files, everything, &self.context) => fetched,
+            fetched = files::download(&self.client.google, bucket, &self.request.files, everything, &self.context) => fetched,
             _ = self.context.cancelled() => Err(Error::cancelled()),
         }
     }
@@ -153,7 +144,7 @@ impl Run {
             removed.push(self.client.delete_job(job).await);
         }
         if let Some(bucket) = &self.request.properties.bucket {
-            removed.push(files::remove(&self.client, bucket, &self.request.files).await);
+            removed.push(files::remove(&self.client.google, bucket, &self.request.files).await);
         }
         for error in removed.into_iter().filter_map(Result::err) {
             self.context.message(Level::Warn, format!("Something is left on Google Cloud: {error}"));
@@ -169,7 +160,7 @@ impl Run {
         };
         let Some(Checkpoint { job, execution }) = found else { return Ok(Attached::Gone) };
         match self.client.execution(&execution).await {
-            Err(error) if crate::api::is_missing(&error) => return Ok(Attached::Gone),
+            Err(error) if is_missing(&error) => return Ok(Attached::Gone),
             Err(error) => return Err(error),
             Ok(_) => {}
         }
@@ -191,9 +182,4 @@ impl Run {
         }
         Ok(None)
     }
-}
-
-/// A client for these properties.
-pub async fn client(properties: &Properties, config: &Value) -> Result<Client, Error> {
-    Client::new(properties, &Config::of(config)).await
 }

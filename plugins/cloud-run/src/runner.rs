@@ -1,13 +1,14 @@
 //! The task runner as the host sees it.
 
 use serde_json::Value;
+use switchyard_cloud_api::follow::not_begun;
 use switchyard_plugin_api::{Attached, FileStrategy, Image, LogStreams, Placement, prelude::*};
 
 use crate::{
-    api::Client,
+    api::{self, Client},
     job,
-    properties::{Config, Properties},
-    run::{Run, client, not_begun},
+    properties::Properties,
+    run::Run,
 };
 
 /// Runs tasks as Cloud Run jobs.
@@ -64,22 +65,21 @@ impl TaskRunner for CloudRun {
         if let Some(end) = not_begun(&context) {
             return end;
         }
-        let client = client(&request.properties, &request.config).await?;
+        let client = Client::new(&request.properties, &api::endpoints(&request.config)).await?;
         Run::new(client, request, context).finish().await
     }
 
     async fn attach(&self, request: RunRequest<Properties>, checkpoint: Option<Value>, context: Context) -> Result<Attached, Error> {
-        let client = client(&request.properties, &request.config).await?;
+        let client = Client::new(&request.properties, &api::endpoints(&request.config)).await?;
         Run::new(client, request, context).attach(checkpoint).await
     }
 
     async fn health(&self, properties: Properties) -> Result<Health, Error> {
-        let config = Config::of_environment();
         let asked = async {
-            let client = Client::new(&properties, &config).await?;
+            let client = Client::new(&properties, &api::endpoints(&Value::Null)).await?;
             client.ask().await?;
             match &properties.bucket {
-                Some(bucket) => client.bucket_exists(bucket).await,
+                Some(bucket) => client.google.bucket_exists(bucket).await,
                 None => Ok(()),
             }
         };

@@ -58,7 +58,7 @@ async fn a_token_that_is_refused_is_renewed_once() {
 
     let setup = Setup::new("true").without("bucket");
     setup.google.state().faults.push(("/jobs".into(), 100, 401));
-    assert_eq!(setup.run().await.unwrap_err().code, "cloud_run::unauthorized");
+    assert_eq!(setup.run().await.unwrap_err().code, "google::unauthorized");
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn wrong_keys_are_named_without_being_shown() {
     for text in ["no json", "{}", r#"{"client_email":"a","private_key":"secret-words"}"#] {
         let setup = Setup::new("true").with("serviceAccount", json!(text));
         let error = setup.run().await.unwrap_err();
-        assert_eq!(error.code, "cloud_run::invalid_credentials", "{text}: {error}");
+        assert_eq!(error.code, "google::invalid_credentials", "{text}: {error}");
         assert!(!error.to_string().contains("secret-words"), "{error}");
     }
 }

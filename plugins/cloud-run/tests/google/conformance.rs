@@ -8,7 +8,7 @@ use switchyard_plugin_api::{
 };
 use switchyard_plugin_cloud_run::runner::CloudRun;
 
-use crate::fake::Google;
+use crate::fake::{self, Google};
 
 #[test]
 fn conformance() {
@@ -18,7 +18,7 @@ fn conformance() {
         ("logs.long_line", "Cloud Logging cuts entries at 256 KB"),
     ];
     let options = Options {
-        properties: google.properties(),
+        properties: fake::properties(&google),
         config: google.config(),
         image: Some("ubuntu".into()),
         flood: 1 << 20,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use switchyard_plugin_api::{Attached, CancelReason, ErrorKind, FailureReason, testkit::Host};
 
+use switchyard_cloud_api::fake::google::{BUCKET, PROJECT, REGION};
+
 use crate::{
-    fake::{BUCKET, PROJECT, REGION},
+    fake::entry,
     setup::{Setup, runner},
 };
 
@@ -138,9 +140,9 @@ async fn c12_a_name_that_is_taken_gets_a_suffix_and_what_is_forbidden_is_explain
     assert!(created.len() == 1 && created[0].ends_with("-1"), "{created:?}");
 
     for (status, code, kind) in [
-        (403, "cloud_run::forbidden", ErrorKind::User),
-        (404, "cloud_run::not_found", ErrorKind::Environment),
-        (400, "cloud_run::refused", ErrorKind::User),
+        (403, "google::forbidden", ErrorKind::User),
+        (404, "google::not_found", ErrorKind::Environment),
+        (400, "google::refused", ErrorKind::User),
     ] {
         let setup = Setup::new("true").without("bucket");
         setup.google.state().faults.push(("/jobs".into(), 100, status));
@@ -171,10 +173,10 @@ async fn c13_late_entries_of_both_streams_and_forms_arrive_once() {
     let id = name.rsplit('/').next().unwrap().to_owned();
     let job = setup.google.state().created[0].clone();
     for number in 0..2500 {
-        setup.google.log(&job, &id, "stdout", json!({ "textPayload": format!("line {number}") }));
+        setup.google.log(&id, entry(&job, &id, "stdout", json!({ "textPayload": format!("line {number}") })));
     }
-    setup.google.log(&job, &id, "stderr", json!({ "textPayload": "wrong" }));
-    setup.google.log(&job, &id, "stdout", json!({ "jsonPayload": { "a": 1 } }));
+    setup.google.log(&id, entry(&job, &id, "stderr", json!({ "textPayload": "wrong" })));
+    setup.google.log(&id, entry(&job, &id, "stdout", json!({ "jsonPayload": { "a": 1 } })));
     setup.host.until("output", |host| host.stdout().contains("line 2499")).await;
     setup
         .google
@@ -186,8 +188,8 @@ async fn c13_late_entries_of_both_streams_and_forms_arrive_once() {
         .unwrap()
         .extend(json!({ "runningCount": 0, "succeededCount": 1 }).as_object().unwrap().clone());
     // After the end, as Cloud Logging does it.
-    setup.google.log(&job, &id, "stdout", json!({ "textPayload": "late" }));
-    setup.google.log(&job, &id, "stdout", json!({ "textPayload": "older", "timestamp": "2026-01-01T00:00:00.000000000Z" }));
+    setup.google.log(&id, entry(&job, &id, "stdout", json!({ "textPayload": "late" })));
+    setup.google.log(&id, entry(&job, &id, "stdout", json!({ "textPayload": "older", "timestamp": "2026-01-01T00:00:00.000000000Z" })));
     assert_eq!(running.await.unwrap().unwrap().exit_code, 0);
     let expected: String = (0..2500).map(|number| format!("line {number}\n")).collect();
     assert_eq!(setup.host.stdout(), format!("{expected}{{\"a\":1}}\nlate\nolder\n"));

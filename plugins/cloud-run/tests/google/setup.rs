@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::{Value, json};
 use switchyard_plugin_api::{Attached, Command, DynTaskRunner, Error, Files, Outcome, RunRequest, TaskRef, testkit::Host};
 
-use crate::fake::Google;
+use crate::fake::{self, Google};
 
 pub const TYPE: &str = "io.kestra.plugin.gcp.runner.CloudRun";
 
@@ -39,7 +39,7 @@ impl Setup {
                 labels,
                 ..TaskRef::default()
             },
-            properties: google.properties(),
+            properties: fake::properties(&google),
             config: google.config(),
             command: Command {
                 argv: vec!["/bin/sh".into(), "-c".into(), script.into()],
