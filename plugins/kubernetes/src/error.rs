@@ -352,7 +352,13 @@ impl Failure {
                 "`switchyard run --dry-run` shows the pod; check podSpec, containerSpec and resources"
             }
             Self::UnknownField { .. } => "check podSpec, containerSpec, containerDefaultSpec and fileSideCarSpec",
-            Self::Denied { .. } => "set what the policy asks for in podSpec.securityContext and containerSpec.securityContext",
+            Self::Denied { message } if message.contains("service account") => {
+                "create the service account, or set serviceAccountName to one that the namespace has"
+            }
+            Self::Denied { message } if ["PodSecurity", "ecurityContext", "rivileged", "runAs"].iter().any(|w| message.contains(w)) => {
+                "set what the policy asks for in podSpec.securityContext and containerSpec.securityContext"
+            }
+            Self::Denied { .. } => "change what the message names, or ask whoever runs the cluster",
             Self::Quota { .. } => "wait for other pods to end, raise the quota, or lower resources",
             Self::ImageRequired => "set containerImage on the task",
             Self::EmptyCommand => "give commands at least one entry",

@@ -213,7 +213,9 @@ impl<'a> Following<'a> {
                         if disrupted {
                             return Err(self.reason_of_end(pod));
                         }
-                        self.report(read.as_ref());
+                        if stopping.is_none() {
+                            self.report(read.as_ref());
+                        }
                         let cancellation = stopping.as_ref().map(|s| s.cancellation);
                         let end = state::end(pod, MAIN).cloned().unwrap_or_default();
                         return Ok(Some((pod.clone(), outcome::of(pod, &end, cancellation), cancellation.is_some())));
@@ -230,8 +232,12 @@ impl<'a> Following<'a> {
                     // Its last words are worth a moment. Somebody who deletes it gives it a grace, and its end may still come to be known.
                     let failure = self.reason_of_end(pod);
                     doom.get_or_insert_with(|| Doom { failure, until: Instant::now() + LAST_WORDS });
-                } else if state::node_lost(pod).is_some() {
-                    let since = *node_silent_since.get_or_insert_with(Instant::now);
+                } else if let Some(message) = state::node_lost(pod) {
+                    let since = *node_silent_since.get_or_insert_with(|| {
+                        let node = state::node(pod).unwrap_or("?");
+                        run.context.message(Level::Warn, format!("node {node} is silent, waiting for it: {message}"));
+                        Instant::now()
+                    });
                     if since.elapsed() >= NODE_SILENCE {
                         return Err(self.reason_of_end(pod));
                     }
@@ -291,6 +297,14 @@ impl<'a> Following<'a> {
             }
         });
         Stopping { cancellation, until: Instant::now() + grace + BEYOND_GRACE, task }
+    }
+
+    /// Where the pod runs, or ran.
+    pub fn node(&mut self) -> Option<String> {
+        match self.tracked.now() {
+            Sight::There(pod) | Sight::Gone(Some(pod)) => state::node(&pod).map(str::to_owned),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_ours(&self, pod: &Pod) -> bool {

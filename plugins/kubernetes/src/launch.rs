@@ -77,7 +77,7 @@ impl Launch<'_> {
                         told = true;
                     }
                 }
-                (Some(403), _) if message.contains("error looking up service account") && started.elapsed() < NEW_NAMESPACE => {}
+                (Some(403), _) if message.contains("error looking up service account") && started.elapsed() < self.new_namespace() => {}
                 _ => return Err(self.cluster.failure(&call, trouble)),
             }
             tokio::select! {
@@ -86,6 +86,11 @@ impl Launch<'_> {
             }
             pause = (pause * 2).min(Duration::from_secs(5));
         }
+    }
+
+    /// An account that the flow names is one that somebody has made before.
+    fn new_namespace(&self) -> Duration {
+        if self.properties.service_account_name.is_some() { Duration::from_secs(2) } else { NEW_NAMESPACE }
     }
 
     /// The pod that has our name: to be followed when it is that of our key; none when it has been removed.

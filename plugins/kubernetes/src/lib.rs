@@ -18,6 +18,7 @@ mod follow;
 mod health;
 mod launch;
 mod logs;
+mod node;
 mod outcome;
 mod pod;
 pub mod properties;

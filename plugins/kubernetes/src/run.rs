@@ -14,6 +14,8 @@ use crate::{
     events,
     follow::{End, Following},
     launch::{self, Launch},
+    logs::with_last_words,
+    node,
     pod::{Blueprint, INSTANCE, secret_name},
     properties::Properties,
     state, tidy,
@@ -99,8 +101,9 @@ impl Run {
             }
             Ok(End::Ended(outcome)) => Ok(outcome),
             Err(failure) if is_about_the_pod(&failure) => {
-                let events = events::warnings(&self.cluster, &remains.namespace, &name, &remains.uid, &self.context).await;
-                Err(failure.with_events(events))
+                let failure = with_last_words(&self.cluster, &remains.namespace, &name, failure).await;
+                let told = events::told(&self.cluster, &remains.namespace, &name, &remains.uid, &self.context).await;
+                Err(node::blamed(&self.cluster, following.node().as_deref(), told.cause, failure).await.with_events(told.lines))
             }
             Err(failure) => Err(failure),
         };

@@ -214,7 +214,11 @@ pub fn node_lost(pod: &Pod) -> Option<String> {
     let status = status(pod)?;
     let lost = status.phase.as_deref() == Some("Unknown") || status.reason.as_deref() == Some("NodeLost");
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let silent = conditions.iter().find(|c| c.type_ == "Ready" && c.status != "True" && c.reason.as_deref() == Some("NodeStatusUnknown"));
+    // The kubelet always gives a reason; it is the cluster that takes a pod's readiness away without one, when its node does not report any more.
+    let silent = conditions.iter().filter(|c| c.type_ == "Ready").find(|c| match c.reason.as_deref().unwrap_or_default() {
+        "" => c.status == "False",
+        reason => c.status != "True" && reason == "NodeStatusUnknown",
+    });
     (lost || silent.is_some()).then(|| {
         status
             .message

@@ -53,6 +53,8 @@ fn kube_k21_what_the_cluster_does_to_pods() {
     }
     assert!(node_lost(&pod(json!({ "phase": "Unknown" }))).is_some());
     assert!(node_lost(&pod(json!({ "conditions": [{ "type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown" }] }))).is_some());
+    assert!(node_lost(&pod(json!({ "conditions": [{ "type": "Ready", "status": "False" }] }))).is_some());
+    assert!(node_lost(&pod(json!({ "conditions": [{ "type": "Ready", "status": "False", "reason": "ContainersNotReady" }] }))).is_none());
     assert!(node_lost(&pod(json!({ "phase": "Running" }))).is_none());
     assert!(is_past_deadline(&pod(json!({ "reason": "DeadlineExceeded" }))));
 }

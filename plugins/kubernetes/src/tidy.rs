@@ -1,4 +1,5 @@
-//! Removing what no host will ask for any more: pods of executions that ended while their host was dead, or could not reach the cluster.
+//! Removing what no host will ask for any more: pods of executions that ended while their host was dead, or could not reach the cluster. They are
+//! looked for when the first pod of a namespace is followed, and once a minute as long as any is.
 
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 
@@ -20,8 +21,9 @@ struct Ended {
 /// Goes on for as long as it is polled. Only pods with this host's own label are seen at all, and of these only those go whose execution the host's
 /// journal calls ended: what is about to be followed again stays, and what belongs to another host is not known.
 pub async fn tidy(cluster: &Arc<Cluster>, watch: &Watch, namespace: &str, context: &Context) -> Infallible {
+    let mut turn = watch.strays().await;
     loop {
-        let strays = watch.strays().await;
+        let strays = watch.unfollowed(&mut turn).await;
         let ids: BTreeSet<&str> = strays.iter().map(|stray| stray.execution.as_str()).collect();
         let ended: Ended = match context.service("ended_executions", &json!({ "ids": ids })).await {
             Ok(ended) => ended,

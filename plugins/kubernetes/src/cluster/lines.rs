@@ -23,7 +23,7 @@ impl Lines {
                 return Ok(Some(line));
             }
             self.searched = self.buffer.len();
-            match body.frame().await {
+            match super::quiet(body.frame()).await {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         self.buffer.extend_from_slice(&data);

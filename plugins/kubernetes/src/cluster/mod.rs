@@ -24,6 +24,10 @@ use tokio::{
     sync::{Mutex as AsyncMutex, Semaphore},
     time::{Instant, sleep, timeout},
 };
+use tracing::{
+    instrument::{WithDispatch, WithSubscriber as _},
+    subscriber::NoSubscriber,
+};
 
 pub use connection::{Connection, chain, hex};
 pub use refusal::{Refusal, Trouble};
@@ -205,12 +209,15 @@ impl Cluster {
         // Closed never: the error has no meaning.
         let _place = self.places.acquire().await;
         let request = request(call)?;
-        let answer = timeout(ANSWER, async {
-            let response = client.send(request).await.map_err(|e| Trouble::Broken(chain(&e)))?;
-            let (head, body) = self.accepted(response).await?.into_parts();
-            drop(head);
-            body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|e| Trouble::Broken(chain(&e)))
-        });
+        let answer = timeout(
+            ANSWER,
+            quiet(async {
+                let response = client.send(request).await.map_err(|e| Trouble::Broken(chain(&e)))?;
+                let (head, body) = self.accepted(response).await?.into_parts();
+                drop(head);
+                body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|e| Trouble::Broken(chain(&e)))
+            }),
+        );
         answer.await.unwrap_or_else(|_| Err(Trouble::Broken(format!("no answer within {} s", ANSWER.as_secs()))))
     }
 
@@ -219,10 +226,13 @@ impl Cluster {
         let (client, generation) = self.client().await;
         self.pace.turn().await;
         let request = request(call)?;
-        let opened = timeout(ANSWER, async {
-            let response = client.send(request).await.map_err(|e| Trouble::Broken(chain(&e)))?;
-            self.accepted(response).await
-        });
+        let opened = timeout(
+            ANSWER,
+            quiet(async {
+                let response = client.send(request).await.map_err(|e| Trouble::Broken(chain(&e)))?;
+                self.accepted(response).await
+            }),
+        );
         let opened = opened.await.unwrap_or_else(|_| Err(Trouble::Broken(format!("no answer within {} s", ANSWER.as_secs()))));
         if opened.as_ref().is_err_and(Trouble::is_unauthorized) {
             self.refresh(generation).await;
@@ -236,7 +246,7 @@ impl Cluster {
         self.pace.turn().await;
         let request =
             Request::builder().method(Method::GET).uri(&call.path).body(Vec::new()).map_err(|e| Trouble::Broken(e.to_string()))?;
-        let opened = match timeout(ANSWER, client.connect(request)).await {
+        let opened = match timeout(ANSWER, quiet(client.connect(request))).await {
             Ok(Ok(socket)) => Ok(socket),
             Ok(Err(kube::Error::Api(status))) => Err(Trouble::Refused(Refusal {
                 status: status.code,
@@ -330,6 +340,11 @@ fn request(call: &Call) -> Result<Request<Body>, Trouble> {
 pub fn jitter(pause: Duration) -> Duration {
     let noise = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
     pause + pause.mul_f64(f64::from(noise % 1000) / 4000.0)
+}
+
+/// Leaves out what the client's libraries would tell on the way: whoever asks tells it, with what it was asked for, and only when it matters.
+pub fn quiet<F: Future>(asking: F) -> WithDispatch<F> {
+    asking.with_subscriber(NoSubscriber::new())
 }
 
 /// For a path or a query.

@@ -60,12 +60,19 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What was sent is more than the server or its store takes; the store's own word comes with status 500.
+    fn is_about_size(&self) -> bool {
+        self.status == 413 || self.message.contains("request is too large") || self.message.contains("message larger than max")
+    }
+}
+
 impl Trouble {
     /// Whether asking again may help.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Broken(reason) => !reason.contains("invalid peer certificate"),
-            Self::Refused(refusal) => matches!(refusal.status, 401 | 408 | 429 | 500..=599),
+            Self::Refused(refusal) => matches!(refusal.status, 401 | 408 | 429 | 500..=599) && !refusal.is_about_size(),
         }
     }
 
@@ -105,8 +112,12 @@ impl Trouble {
             Self::Broken(reason) => return Failure::Unreachable { server, doing, reason },
             Self::Refused(refusal) => refusal,
         };
+        let too_large = refusal.is_about_size();
         let message = refusal.message;
         match refusal.status {
+            _ if too_large && call.verb == "create" => {
+                Failure::InvalidPod { message: format!("it is too large; long values belong into inputFiles: {message}") }
+            }
             401 => Failure::Unauthorized { server, doing, message },
             403 if message.contains("exceeded quota") => Failure::Quota { namespace, waited: Duration::ZERO, message },
             // A missing right is told in one form; everything else that is forbidden was forbidden by a policy.
@@ -159,6 +170,9 @@ mod tests {
                 r#"Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.imagee""#,
                 "kubernetes::invalid_pod",
             ),
+            (413, "Request entity too large: limit is 3145728", "kubernetes::invalid_pod"),
+            (500, "etcdserver: request is too large", "kubernetes::invalid_pod"),
+            (500, "trying to send message larger than max (3039494 vs. 2097152)", "kubernetes::invalid_pod"),
             (409, "conflict", "kubernetes::api_refused"),
             (500, "etcd is gone", "kubernetes::api_refused"),
         ] {

@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     ABSENCE, Call, Cluster, Refusal, Trouble, escape, jitter,
     lines::Lines,
-    strays::{Stray, Strays},
+    strays::{Stray, Strays, Turn},
 };
 use crate::{
     error::Failure,
@@ -26,8 +26,6 @@ use crate::{
 
 /// The server ends a watch after this long by itself, so that a connection that is dead without a word is noticed.
 const LIFETIME: Duration = Duration::from_secs(290);
-/// What is there when the watch opens comes within this time.
-const OPENING: Duration = Duration::from_secs(3);
 /// A watch that nobody needs is kept for the next pod.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -154,11 +152,21 @@ impl Watch {
         }
     }
 
-    /// Pods of this host that were there when the watch opened, and that nobody follows. Waits until there are any.
-    pub async fn strays(&self) -> Vec<Stray> {
-        let strays = self.strays.next().await;
-        let tracked = self.tracked.lock().unwrap_or_else(PoisonError::into_inner);
-        strays.into_iter().filter(|stray| !tracked.contains_key(&stray.pod)).collect()
+    /// Waits for the right to look after the pods that nobody follows.
+    pub async fn strays(&self) -> Turn<'_> {
+        self.strays.turn().await
+    }
+
+    /// Pods of this host that nobody follows. Waits until there are any.
+    pub async fn unfollowed(&self, turn: &mut Turn<'_>) -> Vec<Stray> {
+        loop {
+            let strays = turn.look().await;
+            let tracked = self.tracked.lock().unwrap_or_else(PoisonError::into_inner);
+            let unfollowed: Vec<Stray> = strays.into_iter().filter(|stray| !tracked.contains_key(&stray.pod)).collect();
+            if !unfollowed.is_empty() {
+                return unfollowed;
+            }
+        }
     }
 
     /// Follows the pod of this name from now on.
@@ -225,8 +233,10 @@ impl Watch {
                 End::Trouble(trouble) => {
                     let since = *trouble_since.get_or_insert_with(Instant::now);
                     // At the very beginning nobody has anything to lose by giving up early.
-                    let patience = if matches!(*self.state.borrow(), State::Opening) { Duration::from_secs(30) } else { ABSENCE };
-                    let patience = if trouble.is_unauthorized() { patience.min(Duration::from_secs(60)) } else { patience };
+                    let opening = matches!(*self.state.borrow(), State::Opening);
+                    let patience = if opening { Duration::from_secs(30) } else { ABSENCE };
+                    let patience =
+                        if trouble.is_unauthorized() { patience.min(Duration::from_secs(if opening { 5 } else { 60 })) } else { patience };
                     if !trouble.may_pass() || since.elapsed() > patience {
                         return self.end(self.cluster.failure(&self.call(None), trouble));
                     }
@@ -268,7 +278,10 @@ impl Watch {
             Err(trouble) => return End::Trouble(trouble),
         };
         self.state.send_replace(State::Open);
-        let (opened, begins) = (Instant::now(), version.is_none());
+        if version.is_none() {
+            // All that are there are told from the beginning.
+            self.strays.keep(&[]);
+        }
         let mut lines = Lines::default();
         loop {
             let line = tokio::select! {
@@ -295,9 +308,6 @@ impl Watch {
                 *version = Some(now.to_owned());
             }
             if kind != "BOOKMARK" {
-                if begins && kind == "ADDED" && self.instance.is_some() && opened.elapsed() < OPENING {
-                    self.strays.note(&object);
-                }
                 self.take(kind == "DELETED", object);
             }
         }
@@ -305,6 +315,12 @@ impl Watch {
 
     fn take(&self, deleted: bool, object: Value) {
         let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned) else { return };
+        // Without a name of its own a host cannot tell its pods from those of others.
+        if deleted {
+            self.strays.forget(&name);
+        } else if self.instance.is_some() {
+            self.strays.note(&name, &object);
+        }
         if !self.tracked.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&name) {
             return;
         }
@@ -338,6 +354,7 @@ impl Watch {
             names.extend(item.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned));
             self.take(false, item);
         }
+        self.strays.keep(&names);
         let tracked: Vec<String> = self.tracked.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
         for name in tracked.iter().filter(|n| !names.contains(n)) {
             self.tell(name, |sight| match sight {

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Cursor, Piece, Position};
 use crate::{
-    cluster::{ABSENCE, Call, Cluster, Trouble, chain, escape, jitter},
+    cluster::{ABSENCE, Call, Cluster, Trouble, chain, escape, jitter, quiet},
     pod::MAIN,
 };
 
@@ -55,6 +55,8 @@ enum Round {
     Broken(String),
     /// The log cannot be had.
     Refused(Trouble),
+    /// The node does not have it.
+    Missing(String),
 }
 
 impl Log<'_> {
@@ -81,7 +83,8 @@ impl Log<'_> {
                     // A log that is closed again and again is not asked for more often than that.
                     let _ = timeout(PROMPT, ended.wait_for(|e| *e)).await;
                 }
-                Round::Broken(reason) => {
+                Round::Missing(reason) if over => return Ended::Incomplete(reason),
+                Round::Broken(reason) | Round::Missing(reason) => {
                     let since = *trouble_since.get_or_insert_with(Instant::now);
                     let patience = if over { self.patience } else { ABSENCE };
                     if since.elapsed() > patience {
@@ -141,21 +144,25 @@ impl Log<'_> {
         };
         let (mut pieces, mut remarks) = (Vec::new(), Vec::new());
         loop {
-            let frame = match timeout(SILENCE, body.frame()).await {
+            let frame = match timeout(SILENCE, quiet(body.frame())).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) => return Round::Broken(chain(&error)),
                 Ok(None) => {
                     // A stream that ends is read again from its last line on: half a time is no remark.
                     if !follow {
                         cursor.finish(&mut pieces, &mut remarks);
-                        self.hand_over(cursor, &mut pieces, &mut remarks).await;
                     }
-                    return Round::Closed;
+                    let missing = missing(&mut remarks);
+                    self.hand_over(cursor, &mut pieces, &mut remarks).await;
+                    return missing.map_or(Round::Closed, Round::Missing);
                 }
                 Err(_) => return Round::Broken("the log was silent".to_owned()),
             };
             if let Ok(data) = frame.into_data() {
                 cursor.feed(&data, &mut pieces, &mut remarks);
+                if let Some(reason) = missing(&mut remarks) {
+                    return Round::Missing(reason);
+                }
                 self.hand_over(cursor, &mut pieces, &mut remarks).await;
             }
         }
@@ -171,4 +178,10 @@ impl Log<'_> {
             self.context.message(Level::Warn, format!("the node says about the log: {remark}"));
         }
     }
+}
+
+/// What a kubelet says in the place of a log that it does not find, as if it were one.
+fn missing(remarks: &mut Vec<String>) -> Option<String> {
+    let at = remarks.iter().position(|remark| remark.starts_with("unable to retrieve container logs"))?;
+    Some(remarks.remove(at))
 }

@@ -2,6 +2,8 @@
 
 mod cursor;
 mod follow;
+mod last_words;
 
 pub use cursor::{Cursor, Piece, Position};
 pub use follow::{Ended, Log};
+pub use last_words::with_last_words;

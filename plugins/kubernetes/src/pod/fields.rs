@@ -24,7 +24,7 @@ fn compare(written: &Value, kept: &Value, path: &mut String) -> Result<(), Failu
                 match kept.get(name) {
                     Some(kept) => compare(value, kept, path)?,
                     // Empty things may be left out.
-                    None if is_empty(value) && !is_name_of_nothing(name) => {}
+                    None if is_empty(value) && !is_name_of_nothing(name) && !is_misspelt(name) => {}
                     None => return Err(Failure::UnknownField { path: path.clone(), did_you_mean: similar(name) }),
                 }
                 path.truncate(length);
@@ -54,6 +54,11 @@ fn is_empty(value: &Value) -> bool {
 /// A name that is certainly no field, so that even an empty value is a mistake.
 fn is_name_of_nothing(name: &str) -> bool {
     !name.chars().next().is_some_and(|c| c.is_ascii_lowercase()) || name.contains(|c: char| !c.is_ascii_alphanumeric())
+}
+
+/// A name that is nearly that of a field, and too long for chance.
+fn is_misspelt(name: &str) -> bool {
+    name.len() >= 6 && !KNOWN.contains(&name) && KNOWN.iter().any(|known| distance(name, known) <= 2)
 }
 
 /// Fields that people write most often, to suggest one of them.
@@ -187,6 +192,10 @@ mod tests {
                 "spec.containers[0].securityContext.runAsUsr is not a field of a pod; did you mean runAsUser?",
             ),
             (json!({ "containers": [], "frobnicate": 1 }), "spec.frobnicate is not a field of a pod"),
+            (
+                json!({ "containers": [{ "name": "m", "resorces": {} }] }),
+                "spec.containers[0].resorces is not a field of a pod; did you mean resources?",
+            ),
         ] {
             assert_eq!(check::<Pod>(&pod(spec)).unwrap_err().to_string(), message);
         }
