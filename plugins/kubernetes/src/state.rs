@@ -216,7 +216,7 @@ pub fn node_lost(pod: &Pod) -> Option<String> {
     let conditions = status.conditions.as_deref().unwrap_or_default();
     // The kubelet always gives a reason; it is the cluster that takes a pod's readiness away without one, when its node does not report any more.
     let silent = conditions.iter().filter(|c| c.type_ == "Ready").find(|c| match c.reason.as_deref().unwrap_or_default() {
-        "" => c.status == "False",
+        "" => c.status == "False" && phase(pod) == "Running" && is_running(pod, MAIN),
         reason => c.status != "True" && reason == "NodeStatusUnknown",
     });
     (lost || silent.is_some()).then(|| {

@@ -53,8 +53,12 @@ fn kube_k21_what_the_cluster_does_to_pods() {
     }
     assert!(node_lost(&pod(json!({ "phase": "Unknown" }))).is_some());
     assert!(node_lost(&pod(json!({ "conditions": [{ "type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown" }] }))).is_some());
-    assert!(node_lost(&pod(json!({ "conditions": [{ "type": "Ready", "status": "False" }] }))).is_some());
-    assert!(node_lost(&pod(json!({ "conditions": [{ "type": "Ready", "status": "False", "reason": "ContainersNotReady" }] }))).is_none());
+    let main = json!([{ "name": "main", "image": "i", "imageID": "", "ready": true, "restartCount": 0, "state": { "running": {} } }]);
+    for (reason, lost) in [(json!(null), true), (json!("ContainersNotReady"), false)] {
+        let condition = json!({ "type": "Ready", "status": "False", "reason": reason });
+        let silent = pod(json!({ "phase": "Running", "conditions": [condition], "containerStatuses": main }));
+        assert_eq!(node_lost(&silent).is_some(), lost, "{reason}");
+    }
     assert!(node_lost(&pod(json!({ "phase": "Running" }))).is_none());
     assert!(is_past_deadline(&pod(json!({ "reason": "DeadlineExceeded" }))));
 }
