@@ -11,7 +11,7 @@ use super::error::{self, is_passing};
 use crate::credentials::Credentials;
 
 /// Pauses before the same request is made again.
-const PAUSES: [u64; 5] = [150, 600, 2_000, 5_000, 10_000];
+const PAUSES: [u64; 4] = [150, 600, 2_000, 5_000];
 
 /// When the same question may be asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

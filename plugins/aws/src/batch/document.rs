@@ -13,6 +13,8 @@ use crate::api::MAIN;
 pub const INPUT: &str = "inputFiles";
 pub const OUTPUT: &str = "outputFiles";
 const VOLUME: &str = "kestra";
+/// The largest job definition that Batch takes, in bytes.
+const LARGEST: usize = 24 * 1024;
 /// The least time limit that Batch takes, in seconds.
 const LEAST: u64 = 60;
 
@@ -181,6 +183,19 @@ pub fn definition(request: &RunRequest<Properties>, platform: Platform, moves: M
         body["retryStrategy"] = json!({ "attempts": attempts, "evaluateOnExit": rules });
     }
     body
+}
+
+/// Whether Batch takes a definition of this size.
+pub fn check_size(definition: &Value) -> Result<(), Error> {
+    let size = definition.to_string().len();
+    if size <= LARGEST {
+        return Ok(());
+    }
+    Err(Error::user(
+        "aws_batch::too_large",
+        format!("command and variables make a job definition of {size} bytes; AWS Batch takes {LARGEST}"),
+    )
+    .with_help("put long scripts and values into `inputFiles`"))
 }
 
 /// The body that creates a queue for this task alone.

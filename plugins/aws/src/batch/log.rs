@@ -105,7 +105,8 @@ impl Log {
 
 /// An event as lines: a carriage return ends one too, and outputs (`::{`) begin one wherever they stand.
 fn lines(message: &str) -> String {
-    let mut text = message.strip_suffix('\n').unwrap_or(message).replace("\r\n", "\n").replace('\r', "\n");
+    let message = message.strip_suffix('\n').unwrap_or(message);
+    let mut text = message.strip_suffix('\r').unwrap_or(message).replace("\r\n", "\n").replace('\r', "\n");
     let mut from = 0;
     while let Some(at) = text[from..].find("::{").map(|at| from + at) {
         let begins = at == 0 || text.as_bytes()[at - 1] == b'\n';

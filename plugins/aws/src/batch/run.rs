@@ -101,6 +101,8 @@ impl Run {
         for note in &sizes.notes {
             context.message(Level::Warn, note.clone());
         }
+        let body = document::definition(request, platform, moves, &sizes, client.storage_endpoint());
+        document::check_size(&body)?;
         go_on!(self);
         if let Some(folder) = self.folder()? {
             context.phase(Phase::StagingIn);
@@ -117,7 +119,6 @@ impl Run {
         }
         context.phase(Phase::Starting);
         made.definition = Definition::Perhaps;
-        let body = document::definition(request, platform, moves, &sizes, client.storage_endpoint());
         let definition = client.register(&body).await?;
         made.definition = Definition::There(definition.clone());
         go_on!(self);

@@ -84,10 +84,9 @@ impl TaskRunner for AwsBatch {
             notes.push("without `bucket` no files travel".to_owned());
         }
         let endpoint = properties.endpoint_override.clone().or(config.s3_endpoint);
-        let mut requests = vec![json!({
-            "operation": "RegisterJobDefinition",
-            "body": document::definition(&request, platform, moves, &sizes, endpoint.as_deref()),
-        })];
+        let definition = document::definition(&request, platform, moves, &sizes, endpoint.as_deref());
+        document::check_size(&definition)?;
+        let mut requests = vec![json!({ "operation": "RegisterJobDefinition", "body": definition })];
         let own = name::definition(&request.task);
         if properties.job_queue_arn.is_none() {
             requests.push(json!({ "operation": "CreateJobQueue", "body": document::queue(&request) }));

@@ -1,0 +1,190 @@
+//! The containers of a job, as processes. A volume is a real folder where the containers look for it.
+
+use std::{collections::BTreeMap, fs, os::unix::process::ExitStatusExt, path::Path, process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+use super::Aws;
+
+/// Log events that wait to be read before a process has to wait.
+const MOST: usize = 20_000;
+/// Instead of the exit code of a container that could not start.
+const NEVER: i32 = i32::MIN;
+
+impl Aws {
+    pub(super) async fn run_job(self, id: String, definition: Value) {
+        let task = &definition["ecsProperties"]["taskProperties"][0];
+        let containers = task["containers"].as_array().unwrap();
+        let volumes: Vec<String> = containers
+            .iter()
+            .flat_map(|one| one["mountPoints"].as_array().into_iter().flatten())
+            .map(|mount| mount["containerPath"].as_str().unwrap().to_owned())
+            .collect();
+        volumes.iter().for_each(|path| fs::create_dir_all(path).unwrap());
+        let mut codes: BTreeMap<String, i32> = BTreeMap::new();
+        let mut reason = None;
+        for (number, container) in containers.iter().enumerate() {
+            let met = container["dependsOn"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .all(|need| codes.get(need["containerName"].as_str().unwrap()) == Some(&0));
+            if !met || self.terminated(&id) {
+                reason = Some("Dependent container did not succeed");
+                break;
+            }
+            let name = container["name"].as_str().unwrap().to_owned();
+            let code = self.run_container(&id, number, container).await;
+            codes.insert(name, code);
+            self.change(&id, |job| {
+                let seen = &mut job["ecsProperties"]["taskProperties"][0]["containers"][number];
+                seen["exitCode"] = code.into();
+                if code == NEVER {
+                    seen["reason"] = "CannotPullContainerError: not found".into();
+                    seen.as_object_mut().unwrap().remove("exitCode");
+                }
+            });
+        }
+        for path in volumes {
+            let _ = fs::remove_dir_all(path);
+        }
+        let failed = reason.is_some() || codes.values().any(|code| *code != 0);
+        self.change(&id, |job| {
+            if failed && job["statusReason"].is_null() {
+                job["statusReason"] = "Essential container in task exited".into();
+            }
+            job["status"] = if failed { "FAILED" } else { "SUCCEEDED" }.into();
+        });
+    }
+
+    fn terminated(&self, id: &str) -> bool {
+        self.state().jobs[id]["isTerminated"] == true
+    }
+
+    fn change(&self, id: &str, how: impl FnOnce(&mut Value)) {
+        how(self.state().jobs.get_mut(id).unwrap());
+    }
+
+    async fn run_container(&self, id: &str, number: usize, container: &Value) -> i32 {
+        let options = &container["logConfiguration"]["options"];
+        let stream =
+            format!("{}/{}/{id}", options["awslogs-stream-prefix"].as_str().unwrap_or("default"), container["name"].as_str().unwrap());
+        self.change(id, |job| {
+            job["status"] = "RUNNING".into();
+            job["ecsProperties"]["taskProperties"][0]["containers"][number]["logStreamName"] = stream.as_str().into();
+        });
+        let argv: Vec<String> = serde_json::from_value(container["command"].clone()).unwrap();
+        if argv.first().is_some_and(|word| word == "s3") {
+            return self.copy(&argv[1..], &stream);
+        }
+        if container["image"] == "missing" {
+            return NEVER;
+        }
+        let mut command = tokio::process::Command::new(&argv[0]);
+        // As in a container: none of the host's folders is the current one.
+        command.args(&argv[1..]).current_dir("/").process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for variable in container["environment"].as_array().into_iter().flatten() {
+            command.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+        }
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                self.log(&stream, &error.to_string());
+                return 126;
+            }
+        };
+        self.state().pids.insert(id.to_owned(), child.id().unwrap());
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (status, ..) = tokio::join!(child.wait(), self.lines(stdout, &stream), self.lines(stderr, &stream));
+        self.state().pids.remove(id);
+        let status = status.unwrap();
+        status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap()
+    }
+
+    /// The AWS CLI's `s3 cp FROM TO --recursive`.
+    fn copy(&self, words: &[String], stream: &str) -> i32 {
+        let [cp, from, to, flags @ ..] = words else { return 252 };
+        assert!(cp == "cp" && flags.contains(&"--recursive".to_owned()), "{words:?}");
+        let excluded = flags.iter().position(|word| word == "--exclude").map(|at| flags[at + 1].trim_start_matches('*').to_owned());
+        let mut state = self.state();
+        match (from.strip_prefix("s3://"), to.strip_prefix("s3://")) {
+            (Some(from), None) => {
+                for (name, content) in state.objects.iter().filter_map(|(key, content)| Some((key.strip_prefix(from)?, content))) {
+                    let path = Path::new(to).join(name);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, content).unwrap();
+                }
+                0
+            }
+            (None, Some(to)) if to.starts_with(super::BUCKET) => {
+                let mut found = Vec::new();
+                walk(Path::new(from), Path::new(from), &mut found);
+                for (name, content) in found {
+                    if excluded.as_ref().is_none_or(|end| !name.ends_with(end.as_str())) {
+                        state.objects.insert(format!("{to}{name}"), content);
+                    }
+                }
+                0
+            }
+            _ => {
+                drop(state);
+                self.log(stream, "fatal error: An error occurred (NoSuchBucket)");
+                1
+            }
+        }
+    }
+
+    /// SIGTERM, and SIGKILL soon after.
+    pub(super) fn end_process(self, pid: u32) {
+        let kill = move |signal: &str| {
+            let group = format!("-{pid}");
+            let _ = std::process::Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
+        };
+        tokio::spawn(async move {
+            kill("-TERM");
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            kill("-KILL");
+        });
+    }
+
+    async fn lines(&self, pipe: impl AsyncRead + Unpin, stream: &str) {
+        let mut lines = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).await.is_ok_and(|size| size > 0) {
+            let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
+            line.clear();
+            self.log(stream, &text);
+            while self.waiting(stream) > MOST {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// A job that somebody else changes.
+    pub fn end_job(&self, id: &str, status: &str, more: Value) {
+        self.change(id, |job| {
+            job["status"] = status.into();
+            job.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        });
+    }
+
+    /// A job that runs nothing gets a main container with a stream.
+    pub fn begin(&self, id: &str, stream: &str) {
+        self.change(id, |job| {
+            job["status"] = "RUNNING".into();
+            job["ecsProperties"] = json!({ "taskProperties": [{ "containers": [{ "name": "main", "logStreamName": stream }] }] });
+        });
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            walk(root, &path, found);
+        } else if let Ok(content) = fs::read(&path) {
+            found.push((path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), content));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The runner against a fake of AWS, which runs the containers of jobs as local processes.
+
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod credentials;
+mod documents;
+mod fake;
+mod files;
+mod lifecycle;
+mod restart;
+mod setup;
+mod trouble;
