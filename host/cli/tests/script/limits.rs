@@ -51,3 +51,25 @@ fn process_limits_of_processors_are_kept_or_warned_about() {
     assert_eq!(done.state(), "SUCCESS", "{}", done.stderr);
     assert!(done.said() == ["50000"] || done.has("WARN", "limits.cpus has no effect") || done.said() == ["none"], "{}", done.stderr);
 }
+
+#[test]
+fn process_gets_of_the_hosts_environment_what_the_administrator_allows() {
+    let stage = Stage::new();
+    let task = format!(
+        "  - id: x\n    type: io.kestra.plugin.scripts.shell.Commands\n    taskRunner: {{type: {PROCESS}}}\n    env: {{OWN: c}}\n    commands: [\"echo ${{SECRET_A-none}} ${{PLAIN_B-none}} $OWN\"]\n"
+    );
+    stage.write("flow.yaml", format!("id: t\nnamespace: a.b\ntasks:\n{task}"));
+    for (environment, said) in [
+        ("null", "| a b c"),
+        ("{deny: [\"SECRET_*\"]}", "| none b c"),
+        ("{allow: [PATH]}", "| none none c"),
+        ("{denny: []}", "process::environment"),
+    ] {
+        let configured = format!("plugins: {{configurations: [{{type: {PROCESS}, values: {{environment: {environment}}}}}]}}\n");
+        stage.write("switchyard.yaml", configured);
+        let mut command = stage.command(["run", "flow.yaml"]);
+        let ran = stage.finish(command.env("SECRET_A", "a").env("PLAIN_B", "b"));
+        let told = format!("{}{}", ran.text(), ran.stderr);
+        assert!(told.contains(said), "{environment}: {told}");
+    }
+}

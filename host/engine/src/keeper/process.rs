@@ -208,7 +208,11 @@ impl Keeper {
             if let Some((name, arguments)) = spawn.argv.split_first() {
                 command.arg0(name).args(arguments);
             }
-            command.env_clear().envs(&self.env).envs(&spawn.env).current_dir(&spawn.directory);
+            command.env_clear();
+            if !spawn.alone {
+                command.envs(&self.env);
+            }
+            command.envs(&spawn.env).current_dir(&spawn.directory);
             command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0).spawn()
         });
         let child = started.inspect_err(|_| self.remove_output(&spawn.key))?;

@@ -27,6 +27,9 @@ pub struct Spawn {
     /// As the process sees them, its own name first.
     pub argv: Vec<String>,
     pub env: BTreeMap<String, String>,
+    /// `env` is all that it gets.
+    #[serde(default)]
+    pub alone: bool,
     pub directory: String,
 }
 

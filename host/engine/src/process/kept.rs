@@ -7,7 +7,7 @@ use serde::Deserialize;
 use switchyard_plugin_api::{Attached, CancelReason, Context, Error, FailureReason, Level, LogStream, Outcome, Phase, RunRequest};
 
 use super::{
-    ProcessProperties,
+    ProcessProperties, environment,
     kill::{self, Leader},
     program,
     runner::LAST_WORDS,
@@ -42,8 +42,9 @@ impl Leader for Kept {
 /// Starts the command and follows it.
 pub(super) async fn run(keeper: &Keeper, request: &RunRequest<ProcessProperties>, context: &Context) -> Result<Outcome, Error> {
     context.phase(Phase::Starting);
-    let limited = request.properties.limits.as_ref().map(|limits| limits.apply(&request.command, context)).transpose()?;
-    let command = limited.as_ref().map_or(&request.command, |(command, _)| command);
+    let (command, inherits) = environment::of(&request.command, &request.config)?;
+    let limited = request.properties.limits.as_ref().map(|limits| limits.apply(&command, context)).transpose()?;
+    let command = limited.as_ref().map_or(&*command, |(command, _)| command);
     let working_dir = &request.files.working_dir;
     let Some(name) = command.argv.first() else { return Err(program::empty()) };
     program::check(command)?;
@@ -52,6 +53,7 @@ pub(super) async fn run(keeper: &Keeper, request: &RunRequest<ProcessProperties>
         program: program::locate(name).to_string_lossy().into_owned(),
         argv: command.argv.clone(),
         env: command.env.clone(),
+        alone: !inherits,
         directory: working_dir.display().to_string(),
     };
     let kept = keeper.spawn(spawn).await?.map_err(|error| program::explain(&error, name, command, working_dir))?;

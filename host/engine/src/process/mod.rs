@@ -4,6 +4,7 @@
 //! reads pipes into one buffer per thread. A run is [`Started`] by `start`, followed by `runner`, ended by `kill`: another way to
 //! start and follow processes only has to replace the first two.
 
+mod environment;
 mod kept;
 mod kill;
 mod limits;

@@ -8,7 +8,7 @@ use switchyard_plugin_api::{
 };
 
 use super::{
-    kept, kill,
+    environment, kept, kill,
     limits::Limits,
     pipe::Pipe,
     start::{Running, Started, start},
@@ -64,7 +64,8 @@ impl TaskRunner for ProcessRunner {
     }
 
     async fn preview(&self, request: RunRequest<ProcessProperties>) -> Result<Preview, Error> {
-        let mut notes = vec!["the process also gets the environment of the host".to_owned()];
+        let part = if environment::of(&request.command, &request.config)?.1 { "" } else { "what the administrator allows of " };
+        let mut notes = vec![format!("the process also gets {part}the environment of the host")];
         notes.extend(request.command.image.map(|image| format!("containerImage {image} is ignored: a process uses the host's programs")));
         let document = serde_json::json!({
             "argv": request.command.argv,
@@ -79,13 +80,14 @@ impl TaskRunner for ProcessRunner {
             return kept::run(keeper, &request, &context).await;
         }
         context.phase(Phase::Starting);
+        let (command, inherits) = environment::of(&request.command, &request.config)?;
         let Some(limits) = &request.properties.limits else {
-            let Running { process, stdout, stderr } = start(&request.command, &request.files.working_dir)?;
+            let Running { process, stdout, stderr } = start(&command, inherits, &request.files.working_dir)?;
             context.phase(Phase::Running);
             return follow(process, &stdout, &stderr, &request, &context).await;
         };
-        let (command, group) = limits.apply(&request.command, &context)?;
-        let Running { process, stdout, stderr } = start(&command, &request.files.working_dir)?;
+        let (command, group) = limits.apply(&command, &context)?;
+        let Running { process, stdout, stderr } = start(&command, inherits, &request.files.working_dir)?;
         context.phase(Phase::Running);
         let outcome = follow(process, &stdout, &stderr, &request, &context).await?;
         Ok(group.explain(outcome, limits))

@@ -44,14 +44,18 @@ fn host_environment() -> impl Iterator<Item = (&'static OsString, &'static OsStr
     VARIABLES.iter()
 }
 
-/// Starts the command in its working directory, with the host's environment below its own.
-pub(super) fn start(finished: &Finished, working_dir: &Path) -> Result<Running, Error> {
+/// Starts the command in its working directory; with the host's environment below its own, if it inherits.
+pub(super) fn start(finished: &Finished, inherits: bool, working_dir: &Path) -> Result<Running, Error> {
     let Some((name, arguments)) = finished.argv.split_first() else {
         return Err(program::empty());
     };
     program::check(finished)?;
     let mut command = Command::new(&*program::locate(name));
-    command.arg0(name).args(arguments).env_clear().envs(host_environment()).envs(&finished.env).current_dir(working_dir);
+    command.arg0(name).args(arguments).env_clear();
+    if inherits {
+        command.envs(host_environment());
+    }
+    command.envs(&finished.env).current_dir(working_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|error| program::explain(&error, name, finished, working_dir))?;
     let pipes = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
