@@ -65,6 +65,9 @@ impl Run {
         for note in &blueprint.notes {
             self.context.message(Level::Warn, note.clone());
         }
+        if self.engine.podman && properties.device_requests.as_ref().is_some_and(|requests| !requests.is_empty()) {
+            self.context.message(Level::Warn, "this engine is Podman, which may ignore deviceRequests without a word");
+        }
         let launch =
             Launch { engine: &self.engine, blueprint: &blueprint, properties, key: &self.request.task.key, context: &self.context };
         // A second time only for an engine that turns out to have no init program.
