@@ -58,6 +58,9 @@ mod export;
 mod follow;
 pub mod header;
 mod outcome;
+mod outside;
+#[cfg(feature = "recording")]
+pub mod recording;
 mod request;
 mod runner;
 mod scalar;

@@ -44,6 +44,7 @@ mod logs;
 mod manifest;
 mod outcome;
 mod pressure;
+mod replay;
 mod report;
 mod run;
 mod subject;
@@ -54,8 +55,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::{__conformance as conformance, __task_conformance as task_conformance};
+pub use crate::{__conformance as conformance, __replay as replay, __task_conformance as task_conformance};
 pub use host::Host;
+pub use replay::{Components, Options as ReplayOptions, PARTS as REPLAY_PARTS, replay as replay_recording, replay_file};
 pub use report::{Report, Row, Verdict};
 use subject::Subject;
 pub use task::{run_some_of_task, run_task, task_names};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 use switchyard_cloud_api::google::{self, Access, Endpoints, is_missing};
-use switchyard_plugin_api::Error;
+use switchyard_plugin_api::{Context, Error};
 use tokio::time::sleep;
 
 use crate::properties::Properties;
@@ -82,6 +82,12 @@ impl Client {
             roles: ROLES,
         };
         Ok(Self { google: google::Client::new(&access, endpoints, RUN).await?, region: properties.region.clone() })
+    }
+
+    /// The same client in a run, in whose recording its questions are.
+    #[must_use]
+    pub fn during(self, context: &Context) -> Self {
+        Self { google: self.google.during(context), ..self }
     }
 
     fn jobs(&self) -> String {

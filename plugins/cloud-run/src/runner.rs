@@ -65,12 +65,12 @@ impl TaskRunner for CloudRun {
         if let Some(end) = not_begun(&context) {
             return end;
         }
-        let client = Client::new(&request.properties, &api::endpoints(&request.config)).await?;
+        let client = Client::new(&request.properties, &api::endpoints(&request.config)).await?.during(&context);
         Run::new(client, request, context).finish().await
     }
 
     async fn attach(&self, request: RunRequest<Properties>, checkpoint: Option<Value>, context: Context) -> Result<Attached, Error> {
-        let client = Client::new(&request.properties, &api::endpoints(&request.config)).await?;
+        let client = Client::new(&request.properties, &api::endpoints(&request.config)).await?.during(&context);
         Run::new(client, request, context).attach(checkpoint).await
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use reqwest::{Method, Request, RequestBuilder, Response, StatusCode, header::AUTHORIZATION};
 use serde::Deserialize;
 use serde_json::Value;
-use switchyard_plugin_api::{Error, ErrorKind};
+use switchyard_plugin_api::{Context, Error, ErrorKind};
 
 use crate::{
     http::{self, Service, reason},
@@ -83,7 +83,7 @@ impl Endpoints {
 
 /// A client for one run. Cheap to clone.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(Arc<Inner>, Option<Context>);
 
 struct Inner {
     http: reqwest::Client,
@@ -116,7 +116,7 @@ impl Client {
         let endpoint = |own: &Option<String>, usual: &str| own.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned();
         let address = endpoint(&endpoints.endpoint, usual);
         let identity = format!("{address} {project} {:?} {:?}", access.service_account.as_deref().map(hash), access.impersonate);
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             http,
             credentials,
             project,
@@ -126,7 +126,14 @@ impl Client {
             resource_manager: endpoint(&endpoints.resource_manager_endpoint, "https://cloudresourcemanager.googleapis.com"),
             roles: access.roles,
             identity,
-        })))
+        });
+        Ok(Self(inner, None))
+    }
+
+    /// The same client in a run, in whose recording its questions and their answers are; the bytes of files are not.
+    #[must_use]
+    pub fn during(self, context: &Context) -> Self {
+        Self(self.0, Some(context.clone()))
     }
 
     pub fn project(&self) -> &str {
@@ -157,6 +164,14 @@ impl Client {
 
     /// A request and its answer, both JSON.
     pub async fn json(&self, what: &str, method: Method, url: &str, body: Option<&Value>) -> Result<Value, Error> {
+        let ask = || self.ask(what, method.clone(), url, body);
+        match &self.1 {
+            Some(context) => context.outside(&(method.as_str(), url, body), ask).await,
+            None => ask().await,
+        }
+    }
+
+    async fn ask(&self, what: &str, method: Method, url: &str, body: Option<&Value>) -> Result<Value, Error> {
         let build = |http: &reqwest::Client| {
             let request = http.request(method.clone(), url).timeout(http::SHORT);
             Ok(match body {

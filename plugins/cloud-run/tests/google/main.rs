@@ -7,4 +7,5 @@ mod body;
 mod conformance;
 mod fake;
 mod lifecycle;
+mod recording;
 mod setup;
