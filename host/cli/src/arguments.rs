@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+mod recording;
 mod server;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use self::recording::{Replay, ShowRecording};
 pub use self::server::{DataDir, Executions, Logs, Restart, Serve};
 use crate::screen::ColorChoice;
 
@@ -109,7 +111,9 @@ Examples:
   switchyard run etl.yaml -i day=2026-01-31 -i data=@rows.csv
   switchyard run hello.yaml --output json | jq .state.current
   switchyard run parent.yaml --flows flows/ with the flows that it calls, or that listen to it
-  switchyard run hello.yaml --dry-run       show what each task runner would be asked to do")]
+  switchyard run hello.yaml --dry-run       show what each task runner would be asked to do
+  switchyard run etl.yaml --record r --record-failed
+                                            keep what the plugins of failed tasks were asked and answered")]
 pub struct Run {
     /// The flow; `-` reads it from standard input
     #[arg(value_name = "FLOW")]
@@ -144,6 +148,15 @@ pub struct Run {
     /// With `--server`: print the execution's id and do not wait for its end
     #[arg(long, requires = "server")]
     pub detach: bool,
+    /// Record what crosses the plugin boundary: a file per attempt, for `plugins replay` [usual: what `plugins.record` configures]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["server", "dry_run"])]
+    pub record: Option<PathBuf>,
+    /// With `--record`: keep recordings of failed attempts only
+    #[arg(long, requires = "record")]
+    pub record_failed: bool,
+    /// With `--record`: keep the content of input files up to this size too, not only their digests
+    #[arg(long, value_name = "SIZE", requires = "record")]
+    pub record_content: Option<String>,
     /// Keep the journal, logs and files of executions here [usual: nothing is kept]
     #[arg(long, value_name = "DIR", env = "SWITCHYARD_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,
@@ -236,6 +249,8 @@ pub enum Plugins {
     Test(TestPlugin),
     Diff(DiffPlugins),
     Docs(PluginDocs),
+    Recording(ShowRecording),
+    Replay(Replay),
     /// Take a file through every check that the host makes before it loads a plugin
     Check {
         file: PathBuf,

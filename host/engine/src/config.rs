@@ -8,6 +8,7 @@ use std::{
 
 mod isolation;
 mod journal;
+mod record;
 mod trust;
 
 use serde_json::{Map, Value as Json};
@@ -23,6 +24,8 @@ pub struct Config {
     pub plugin_directories: Vec<PathBuf>,
     /// Which plugins run in a process of their own.
     pub isolation: switchyard_registry::Rules,
+    /// Which attempts are recorded at the plugin boundary.
+    pub record: Option<Arc<crate::recording::Record>>,
     /// Which plugins are used.
     pub policy: switchyard_registry::Policy,
     /// Defaults for every flow.
@@ -84,7 +87,7 @@ const TOP: &[&str] = &[
 const LOCAL_FILES: &[&str] = &["allowedPaths"];
 const ENCRYPTION: &[&str] = &["secretKey"];
 const STORAGE: &[&str] = &["url", "options"];
-const PLUGINS: &[&str] = &["directories", "configurations", "isolation", "trust"];
+const PLUGINS: &[&str] = &["directories", "configurations", "isolation", "record", "trust"];
 const NAMESPACE: &[&str] = &["pluginDefaults", "taskDefaults", "variables"];
 
 impl Config {
@@ -145,6 +148,9 @@ impl Config {
             config.plugin_directories = directories.iter().filter_map(path).collect();
             if let Some(node) = plugins.get("isolation") {
                 config.isolation = isolation::read(node, &here.key("isolation"), found);
+            }
+            if let Some(node) = plugins.get("record") {
+                config.record = record::read(node, base, &here.key("record"), found).map(Arc::new);
             }
             if let Some(node) = plugins.get("trust") {
                 config.policy = trust::read(node, base, &here.key("trust"), found);

@@ -34,6 +34,7 @@ pub mod notice;
 mod preview;
 pub mod process;
 mod random;
+pub mod recording;
 pub mod recovery;
 mod script;
 mod services;

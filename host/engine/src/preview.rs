@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use switchyard_expr::Overlay;
 use switchyard_model::{State, StateHistory, TaskRun};
 use switchyard_plugin_api::{Error, Health, Preview};
-use switchyard_store::masking::Masker;
 
 use crate::{
     attempt::directory_id,
@@ -16,6 +15,7 @@ use crate::{
     core::Instance,
     engine::{Engine, Refused, Submission},
     load::{Prepared, Work},
+    recording::conceal,
     script::{self, Preparation},
     services::Services,
 };
@@ -95,6 +95,7 @@ impl Engine {
                         working_dir: shared.work_dirs.path(&directory_id(&run, 0)),
                         shared: false,
                         timeout_ms: None,
+                        recorder: None,
                     });
                     match prepared {
                         Ok(prepared) => {
@@ -140,20 +141,5 @@ fn run_of(instance: &Instance, task_id: &Arc<str>, now: Timestamp) -> TaskRun {
         attempts: Vec::new(),
         outputs: Arc::default(),
         state: StateHistory::new(State::Created, now),
-    }
-}
-
-fn conceal(value: &mut Json, masker: &Masker) {
-    match value {
-        Json::String(text) => *text = masker.text(text).into_owned(),
-        Json::Array(items) => items.iter_mut().for_each(|item| conceal(item, masker)),
-        Json::Object(map) => {
-            let entries = std::mem::replace(map, Map::new());
-            map.extend(entries.into_iter().map(|(name, mut item)| {
-                conceal(&mut item, masker);
-                (name, item)
-            }));
-        }
-        _ => {}
     }
 }

@@ -9,8 +9,9 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use switchyard_engine::{Engine, Loaded, Observer, Options, Refused, Submission};
+use switchyard_engine::{Config, Engine, Loaded, Observer, Options, Refused, Submission, recording::Record};
 use switchyard_model::{Input, InputType, JsonMap, Label, Severity, State, suggestion};
+use switchyard_plugin_api::ByteSize;
 use switchyard_store::secrets::Secrets;
 use tokio::sync::mpsc;
 
@@ -36,6 +37,10 @@ const SLOTS_PER_PROCESSOR: usize = 4;
 
 pub fn run(globals: &Globals, command: &Run) -> Result<Exit, Failure> {
     let mut host = Host::open(globals)?;
+    if let Some(directory) = &command.record {
+        let config = Config { record: Some(Arc::new(record(command, directory)?)), ..Config::clone(&host.config) };
+        host.config = Arc::new(config);
+    }
     let loaded = host.load(&command.flow).map_err(|violations| Failure::findings(violations, host.sources.clone()))?;
     if loaded.violations.has_errors() {
         return Err(host.failure(loaded.violations));
@@ -134,6 +139,18 @@ async fn execute(
         _ if interrupted => Exit::Interrupted,
         _ => Exit::Failed,
     })
+}
+
+/// What the command line wants to have recorded.
+fn record(command: &Run, directory: &Path) -> Result<Record, Failure> {
+    let content = match command.record_content.as_deref().map(|size| (size, ByteSize::parse(size))) {
+        None => 0,
+        Some((_, Some(size))) => size.0,
+        Some((written, None)) => {
+            return Err(Failure::usage("cli::no_size", format!("{written:?} is no size")).with_help("write it as `64KB` or `10MB`"));
+        }
+    };
+    Ok(Record { only_failed: command.record_failed, content, ..Record::into(directory) })
 }
 
 /// Lines that somebody types while the run is paused.

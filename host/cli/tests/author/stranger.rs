@@ -132,6 +132,7 @@ fn stranger_writes_ships_runs_and_changes_a_runner() {
     assert!(stranger.expect(&["plugins", "list"], 0).contains("org.example.runner.Greeter"));
     let ran = stranger.expect(&["run", example], 0);
     assert!(ran.contains("Hello from a process that gives way, niceness 10"), "{ran}");
+    stranger.expect(&["run", example, "--record", "recordings"], 0);
     let flows = stranger.crate_dir.join("examples");
     let old = stranger.home.folder.path().join("old.so");
     fs::copy(stranger.built(), &old).unwrap();
@@ -159,6 +160,12 @@ fn stranger_writes_ships_runs_and_changes_a_runner() {
     stranger.edit("Cargo.toml", "version = \"0.1.0\"", "version = \"0.1.1\"");
     stranger.cargo(&["build", "--release"]);
     stranger.expect(&["plugins", "diff", old, library], 0);
+
+    // What the old build did, asked of the new one: it would create the same, and says one more line.
+    let replayed = stranger.expect(&["plugins", "replay", "recordings", "--plugin", library], 0);
+    assert!(replayed.contains("same") && replayed.contains("preview of org.example.runner.Greeter"), "{replayed}");
+    let replayed = stranger.expect(&["plugins", "replay", "recordings", "--plugin", library, "--real"], 1);
+    assert!(replayed.contains("standard output: line 1 was recorded as \"Hello from a process"), "{replayed}");
 
     // Drop, restart, run.
     stranger.drop_in();

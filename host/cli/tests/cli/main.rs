@@ -13,6 +13,7 @@ mod hostile;
 mod isolation;
 mod legacy;
 mod plugins;
+mod recording;
 mod screen;
 mod services;
 mod signal;

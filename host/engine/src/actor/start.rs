@@ -12,6 +12,7 @@ use crate::{
     context::{Fixed, RunScope, variables},
     core::{Event, RunIx, TaskEnd},
     load::Work,
+    recording::{self, Tape},
     script::{Preparation, prepare, task_ref},
     task::{Done, Job, duration, job::Site, templated},
     task_cache::CacheEntry,
@@ -167,6 +168,9 @@ impl Actor {
         };
         let attempt = self.attempt_of(run);
         let directory = inside.map_or_else(|| directory_id(document, attempt), |parent| directory_id(self.instance.task_run(parent), 0));
+        let tape = recording::tape(self.shared.config.record.as_ref(), &task_ref(document, attempt));
+        let recorder = tape.as_ref().map(Tape::recorder);
+        let plugin = &recorder.map_or_else(|| Arc::clone(plugin), |recorder| recorder.task(&component.type_name, Arc::clone(plugin)));
         let prepared = prepare(&Preparation {
             registry: &self.shared.registry,
             config: &self.shared.config,
@@ -180,14 +184,29 @@ impl Actor {
             working_dir: self.shared.work_dirs.path(&directory),
             shared: inside.is_some(),
             timeout_ms: timeout.and_then(|timeout| u64::try_from(timeout.as_millis()).ok()),
-        })?;
+            recorder,
+        });
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // What failed may be the plugin.
+                if let (Some(tape), Ok(masker)) =
+                    (tape.and_then(|tape| tape.if_concerned([&component.type_name, ""])), self.services.masker())
+                {
+                    tape.begin(tape.header(&self.shared.registry, &[&component.type_name]), &masker);
+                    tape.end(Some(State::Failed));
+                }
+                return Err(error);
+            }
+        };
         // Whatever could not be masked is not started.
         self.services.masker()?;
         let log = self.own_log(run);
         for warning in &prepared.warnings {
             log.message(Level::Warn, warning);
         }
-        let attempt = Attempt::new(Arc::clone(&self.shared), prepared, Arc::clone(plugin), component.planned, timeout, log);
+        let tape = tape.and_then(|tape| tape.if_concerned([&component.type_name, &prepared.runner_type]));
+        let attempt = Attempt::new(Arc::clone(&self.shared), prepared, Arc::clone(plugin), component, timeout, log).recorded(tape);
         let cache = self.cache_entry(run, || attempt.fingerprint(), &scope)?;
         let attempt = match left {
             Some(elapsed) => attempt.left(Left { trace: self.shared.recovery.trace(), elapsed }),

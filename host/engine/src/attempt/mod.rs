@@ -17,8 +17,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value as Json};
 use switchyard_model::{JsonMap, Level, State, TaskRun};
 use switchyard_plugin_api::{
-    Attached, CancelReason, Context, DynTask, DynamicRun, DynamicState, Error, ErrorKind, FailureReason, Outcome, Phase, Placement,
-    TaskOutcome, TaskRequest,
+    Attached, CancelReason, Component, Context, DynTask, DynamicRun, DynamicState, Error, ErrorKind, FailureReason, Outcome, Phase,
+    Placement, TaskOutcome, TaskRequest,
 };
 use switchyard_store::workdir::WorkDir;
 use tokio::sync::{mpsc, oneshot};
@@ -34,15 +34,20 @@ use crate::{
     actor::Message,
     core::{Event, Part, RunIx, TaskEnd},
     engine::Shared,
+    recording::Tape,
     recovery::Trace,
     script::Prepared,
 };
+
+/// How long a recorded attempt waits for what its runner would create.
+const PREVIEW_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An attempt that is ready to run.
 pub struct Attempt {
     shared: Arc<Shared>,
     prepared: Prepared,
     task: Arc<dyn DynTask>,
+    task_type: String,
     /// The host runs the plan; otherwise the task does its work itself.
     planned: bool,
     timeout: Option<Duration>,
@@ -50,6 +55,8 @@ pub struct Attempt {
     cancel: Cancel,
     /// An earlier host had begun it.
     left: Option<Left>,
+    /// Takes down what crosses the boundary.
+    tape: Option<Tape>,
 }
 
 /// An attempt that an earlier host had begun.
@@ -80,13 +87,14 @@ impl Attempt {
         shared: Arc<Shared>,
         mut prepared: Prepared,
         task: Arc<dyn DynTask>,
-        planned: bool,
+        component: &Component,
         timeout: Option<Duration>,
         log: TaskLog,
     ) -> Self {
         // Not part of what a task asks for: a preview is the same on every host.
         prepared.request.task.labels.insert(crate::instance::LABEL.to_owned(), shared.instance.clone());
-        Self { shared, prepared, task, planned, timeout, log, cancel: Cancel::default(), left: None }
+        let (planned, task_type) = (component.planned, component.type_name.clone());
+        Self { shared, prepared, task, task_type, planned, timeout, log, cancel: Cancel::default(), left: None, tape: None }
     }
 
     pub fn cancel(&self) -> Cancel {
@@ -97,6 +105,13 @@ impl Attempt {
     #[must_use]
     pub fn left(mut self, left: Left) -> Self {
         self.left = Some(left);
+        self
+    }
+
+    /// The same attempt, taken down.
+    #[must_use]
+    pub(crate) fn recorded(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
         self
     }
 
@@ -121,6 +136,7 @@ impl Attempt {
         if let Some(left) = &left
             && let Some(ended) = self.take_up(left).await
         {
+            self.stop_recording(ended.as_ref());
             let message = match ended {
                 Some((end, leftovers)) => Message::Ended { run, end, leftovers },
                 None => Message::Detached { run },
@@ -152,6 +168,7 @@ impl Attempt {
             Some(_) => Some((TaskEnd::state(State::Killed), Leftovers::default())),
             None => self.work().await,
         };
+        self.stop_recording(ended.as_ref());
         if let Some((end, _)) = &mut ended {
             end.log_file = log.store_file(&shared, &task).await;
         }
@@ -192,6 +209,7 @@ impl Attempt {
             };
             begun |= checkpoint.is_some();
             let context = self.context(&directory, Some(left.trace.clone()));
+            self.open_recording();
             let handle = Context::new(Arc::new(Shareable(Arc::clone(&context))));
             let attach = self.prepared.runner.attach(self.prepared.request.clone(), checkpoint, handle);
             let remaining = self.timeout.map(|timeout| timeout.saturating_sub(left.elapsed));
@@ -234,9 +252,35 @@ impl Attempt {
                 return Some((failed(JsonMap::new()), Leftovers::default()));
             }
         };
+        self.record_begin().await;
         let context = self.context(&directory, None);
         let finished = self.follow(&context).await;
         self.finished(finished, &context, &directory).await
+    }
+
+    fn open_recording(&self) {
+        if let Some(tape) = &self.tape {
+            let types = [self.task_type.as_str(), self.prepared.runner_type.as_str()];
+            tape.begin(tape.header(&self.shared.registry, &types), self.log.masker());
+        }
+    }
+
+    /// Besides what happens anyway a recording holds the files, and what the runner would create: the one thing of a runner that can
+    /// be compared without the system that it speaks to.
+    async fn record_begin(&self) {
+        let Some(tape) = &self.tape else { return };
+        self.open_recording();
+        tape.files(&self.prepared.request).await;
+        if self.planned {
+            let preview = self.prepared.runner.preview(self.prepared.request.clone());
+            let _ = tokio::time::timeout(PREVIEW_PATIENCE, preview).await;
+        }
+    }
+
+    fn stop_recording(&self, ended: Option<&(TaskEnd, Leftovers)>) {
+        if let Some(tape) = &self.tape {
+            tape.end(ended.and_then(|(end, _)| end.state));
+        }
     }
 
     fn context(&self, directory: &WorkDir, trace: Option<Trace>) -> Arc<AttemptContext> {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value as Json, json};
 use switchyard_expr::{Engine, Overlay, Scope, Val};
 use switchyard_model::TaskRun;
 use switchyard_plugin_api::{
-    Archive, Command, Component, DynTask, DynTaskRunner, Error, Files, Image, Paths, Placement, PlanContext, PlanFile, RunRequest, TargetOs,
+    Archive, Command, Component, DynTask, DynTaskRunner, Error, Files, Image, Paths, Placement, PlanContext, PlanFile, RunRequest,
+    TargetOs, recording::Recorder,
 };
 use switchyard_registry::Registry;
 
@@ -36,6 +37,8 @@ pub struct Preparation<'a> {
     /// The directory belongs to a WorkingDirectory.
     pub shared: bool,
     pub timeout_ms: Option<u64>,
+    /// Takes down what is asked of plugins.
+    pub recorder: Option<&'a Recorder>,
 }
 
 /// A task that is ready to run.
@@ -85,6 +88,10 @@ pub fn prepare(given: &Preparation<'_>) -> Result<Prepared, Error> {
     let runner_component = given.registry.component(&chosen.type_name)?;
     let runner = given.registry.runner(&chosen.type_name)?;
     let runner_type = runner_component.type_name.clone();
+    let runner = match given.recorder {
+        Some(recorder) => recorder.runner(&runner_type, runner),
+        None => runner,
+    };
     let written = Json::Object(chosen.properties.clone());
     // Where the command will run is for the runner to say, and may stand in its own properties: these are rendered again when it is known.
     let names_a_place = names_a_place(&written);

@@ -9,7 +9,9 @@ mod lock;
 mod new;
 mod preview;
 pub(super) mod property;
+mod recording;
 mod release;
+mod replay;
 mod show;
 mod test;
 mod usage;
@@ -33,6 +35,12 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
     if let Plugins::Usage { output, data } = command {
         return usage::run(globals, *output, data);
     }
+    if let Plugins::Recording(command) = command {
+        return recording::run(globals, command);
+    }
+    if let Plugins::Replay(command) = command {
+        return replay::run(globals, command);
+    }
     // What is accepted anew is not asked whether it was accepted before.
     let locking = matches!(command, Plugins::Lock);
     let host = Host::open_with(globals, |options| options.policy.locked &= !locking)?;
@@ -45,6 +53,6 @@ pub fn run(globals: &Globals, command: &Plugins) -> Result<Exit, Failure> {
         Plugins::Test(command) => test::run(globals, &host, command),
         Plugins::Diff(command) => diff::run(globals, &host, command),
         Plugins::Docs(command) => docs::run(&host, command),
-        Plugins::New(_) | Plugins::Preview(_) | Plugins::Usage { .. } => Ok(Exit::Success),
+        Plugins::New(_) | Plugins::Preview(_) | Plugins::Usage { .. } | Plugins::Recording(_) | Plugins::Replay(_) => Ok(Exit::Success),
     }
 }
