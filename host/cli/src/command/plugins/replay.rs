@@ -1,7 +1,7 @@
 //! `switchyard plugins replay`: the calls of a recording, made of another build.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
