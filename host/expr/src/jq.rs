@@ -1,7 +1,9 @@
 //! jq programs, run by jaq under a bound: every call of a definition costs a step, so a program without an end ends.
 
 mod assign;
+mod base32;
 mod bound;
+mod number;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -88,8 +90,10 @@ fn check(program: &str) -> Outcome<()> {
 
 fn execute(input: &str, program: &str, limits: &Limits) -> Outcome<Vec<Val<'static>>> {
     bound::start(limits.steps / SHARE);
-    let input =
-        jaq_json::read::parse_single(input.as_bytes()).map_err(|error| Fault::value(format!("the input of jq is not JSON: {error}")))?;
+    let input = jaq_json::read::parse_single(input.as_bytes()).map_err(|error| {
+        Fault::value(format!("the input of jq is not JSON: {error}"))
+            .help("text is read as JSON first; quote it by `| toJson` when it is meant as text")
+    })?;
     let filter = compiled(program)?;
     let context = Ctx::<Data>::new(&filter.lut, Vars::new([]));
     let mut results = Vec::new();
@@ -157,6 +161,8 @@ fn read(value: &Jq, depth: usize, size: &mut usize, largest: usize) -> Outcome<V
         Jq::Bool(b) => Val::Bool(*b),
         Jq::Num(number) => match number {
             Num::Int(i) => Val::Int(*i as i128),
+            // jq has one kind of number: 4 / 2 is 2.
+            Num::Float(f) if number::is_whole(*f) => Val::Int(*f as i128),
             Num::Float(f) => float(*f),
             other => {
                 let text = other.to_string();

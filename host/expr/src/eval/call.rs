@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Render;
 use crate::ast::{Args, Expr, FilterUse, Macro};
 use crate::error::{Code, Fault, Outcome};
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 use crate::function;
 use crate::nearest::did_you_mean;
 use crate::print;
@@ -125,7 +125,11 @@ impl<'a> Render<'a> {
             let macros = self.template.definitions().macros.keys().map(|name| &**name);
             let known = function::all().map(|function| function.name).chain(macros);
             let message = format!("there is no function or macro `{name}`");
-            return Err(Fault::new(Code::UnknownFunction, message).help_if(did_you_mean(name, known)));
+            let help = match filter::find(name) {
+                Some(_) => Some(format!("`{name}` is a filter: write `value | {name}`")),
+                None => did_you_mean(name, known),
+            };
+            return Err(Fault::new(Code::UnknownFunction, message).help_if(help));
         };
         let (args, given) = self.bind(function.name, function.params, function.variadic, args)?;
         let mut call = Call { render: self, name: function.name, input: Val::Null, params: function.params, args, given };

@@ -50,8 +50,8 @@ fn number<'a>(call: &mut Call<'_, 'a>) -> Outcome<Val<'a>> {
     let text = text.trim();
     let kind = call.text(0).unwrap_or_default();
     let unreadable = || {
-        let wanted = if kind.is_empty() { "number" } else { kind.as_str() };
-        Fault::value(format!("`{text}` is not a number of type {wanted}"))
+        let kind = if kind.is_empty() { String::new() } else { format!(" of type {kind}") };
+        Fault::value(format!("`{text}` is not a number{kind}"))
     };
     let integer = |fits: fn(i128) -> bool| text.parse::<i128>().ok().filter(|i| fits(*i)).map(Val::Int);
     let decimal = || {
@@ -63,7 +63,8 @@ fn number<'a>(call: &mut Call<'_, 'a>) -> Outcome<Val<'a>> {
         "INT" => integer(|i| i32::try_from(i).is_ok()),
         "LONG" => integer(|i| i64::try_from(i).is_ok()),
         "BIGINTEGER" => integer(|_| true),
-        "FLOAT" | "DOUBLE" | "BIGDECIMAL" => decimal(),
+        "BIGDECIMAL" => integer(|_| true).or_else(decimal),
+        "FLOAT" | "DOUBLE" => decimal(),
         _ => {
             return Err(Fault::argument(format!("`number` does not know the type `{kind}`"))
                 .help("write INT, LONG, FLOAT, DOUBLE, BIGDECIMAL or BIGINTEGER"));

@@ -11,7 +11,7 @@ use jaq_core::path::{Part, Path};
 use jaq_core::{Cv, Error, Exn, RunPtr, ValR};
 use jaq_json::Val as Jq;
 
-use super::{Data, STACK, assign};
+use super::{Data, STACK, assign, base32, number};
 
 /// Largest text or array that one operation may make.
 pub(super) const LARGEST: usize = 64 << 20;
@@ -69,19 +69,24 @@ fn step() -> Result<(), Error<Jq>> {
 /// The functions of jaq without those that reach outside, and with those that bound a program.
 pub(super) fn functions() -> impl Iterator<Item = Fun<Data>> {
     const OUTSIDE: [&str; 8] = ["env", "halt", "input", "inputs", "input_line_number", "input_filename", "debug_empty", "stderr_empty"];
+    const OWN: [&str; 1] = ["tojson"];
     let known = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let kept = known.map(|(name, args, native)| {
+    let kept = known.filter(|(name, ..)| !OWN.contains(name)).map(|(name, args, native)| {
         if OUTSIDE.contains(&name) {
             return run::<Data>((name, args, |_| bome(Err(Error::str("this function is not available in an expression")))));
         }
         if name == "range" { run::<Data>((name, args, range)) } else { (name, args, native) }
     });
-    let bounds: [Filter<RunPtr<Data>>; 5] = [
+    let bounds: [Filter<RunPtr<Data>>; 9] = [
         ("bound_step", v(0), |_| bome(step().map(|()| Jq::Bool(true)))),
         ("bound_nest", v(0), |cv| bome(nest(cv.1))),
         ("bound_fill", v(1), |cv| bome(assign::fill(cv))),
         ("bound_add", v(2), |cv| math(cv, add)),
         ("bound_multiply", v(2), |cv| math(cv, multiply)),
+        ("bound_plain", v(0), |cv| bome(Ok(number::plain(cv.1)))),
+        ("bound_base32", v(0), |cv| bome(base32::encode(&cv.1))),
+        ("bound_base32d", v(0), |cv| bome(base32::decode(&cv.1))),
+        ("tojson", v(0), |cv| bome(Ok(Jq::utf8_str(number::plain(cv.1).to_string().into_bytes())))),
     ];
     kept.chain(bounds.into_iter().map(|bound| run::<Data>(bound)))
 }
@@ -193,7 +198,9 @@ pub(super) fn term(program: Term<&str>) -> Term<&str> {
     match program {
         Term::Str(format, parts) => {
             let part = |part| match part {
-                StrPart::Term(inner) => StrPart::Term(term(inner)),
+                StrPart::Term(inner) => {
+                    StrPart::Term(Term::BinOp(Box::new(term(inner)), BinaryOp::Pipe(None), Box::new(call("bound_plain", Vec::new()))))
+                }
                 other => other,
             };
             Term::Str(format, parts.into_iter().map(part).collect())

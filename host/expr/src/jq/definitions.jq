@@ -39,6 +39,17 @@ def fromstream(events):
 def truncate_stream(events): . as $depth | events | select(.[0] | length > $depth) | .[0] |= .[$depth:];
 def truncate_stream($depth; events): $depth | truncate_stream(events);
 
+# Paths
+def pick(wanted): . as $whole | reduce path(wanted) as $path (null; setpath($path; $whole | getpath($path)));
+
+# Text: what is no text is left alone, nothing is joined as nothing
+def join($separator):
+  reduce .[] as $item (null; (if . == null then "" else . + $separator end) + ($item | if . == null then "" else tostring end)) // "";
+def ltrimstr($text): if isstring and ($text | isstring) and startswith($text) then .[$text | length:] else . end;
+def rtrimstr($text): if isstring and ($text | isstring) and endswith($text) then .[:length - ($text | length)] else . end;
+def @base32: tostring | bound_base32;
+def @base32d: tostring | bound_base32d;
+
 # Dates
 def date: todate;
 def dateadd(unit; $seconds): . + $seconds;
@@ -52,4 +63,10 @@ def isvalid(f): try (f | true) catch false;
 def recurse_down: recurse;
 def stderr: .;
 def toarray: if isarray then . else [.] end;
+def have_decnum: false;
+def have_literal_numbers: true;
+def input: error("No more inputs");
+def inputs: empty;
+def input_filename: null;
+def input_line_number: 0;
 def trimstr($text): ltrimstr($text) | rtrimstr($text);

@@ -7,6 +7,7 @@ use super::{EXPRESSION_DEPTH, Parser};
 use crate::ast::{Args, Binary, Expr, FilterUse, Kind, Span, Test};
 use crate::error::{Code, Fault, Outcome};
 use crate::filter;
+use crate::function;
 use crate::nearest::did_you_mean;
 
 /// What stands between two operands.
@@ -247,7 +248,10 @@ impl Parser<'_> {
         let (name, span) = self.name("the name of a filter")?;
         let Some(filter) = filter::find(&name) else {
             return Err(Fault::new(Code::UnknownFilter, format!("there is no filter `{name}`"))
-                .help_if(did_you_mean(&name, filter::all().map(|filter| filter.name)))
+                .help_if(match function::find(&name) {
+                    Some(_) => Some(format!("`{name}` is a function: write `{name}(…)` around the value")),
+                    None => did_you_mean(&name, filter::all().map(|filter| filter.name)),
+                })
                 .at(&span));
         };
         let args = if self.eat("(") { self.args(")")? } else { Args::default() };

@@ -237,8 +237,13 @@ impl<'s> Lexer<'s> {
                     "]" => "[",
                     _ => "{",
                 };
-                if brackets.pop().is_none_or(|(open, _)| open != expected) {
-                    return Err(syntax(format!("`{symbol}` closes nothing"), start..start + 1));
+                match brackets.pop() {
+                    Some((open, _)) if open == expected => {}
+                    Some((open, place)) => return Err(syntax(format!("`{open}` is not closed before this `{symbol}`"), place..place + 1)),
+                    None => {
+                        let fault = syntax(format!("`{symbol}` closes nothing"), start..start + 1);
+                        return Err(if symbol == "}" { fault.help("an expression ends with two braces: `}}`") } else { fault });
+                    }
                 }
             }
             _ => {}

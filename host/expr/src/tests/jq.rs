@@ -91,3 +91,33 @@ fn s5_10_jq_of_deep_brackets_is_refused() {
     let deep = format!("{{{{ 1 | jq('{}1{}') }}}}", "[".repeat(500), "]".repeat(500));
     table(&[(&deep, "expr::limit")]);
 }
+
+#[test]
+fn s5_10_jq_has_one_kind_of_number() {
+    table(&[
+        ("{{ [1, 2, 3] | jq('add / length') | first }}", "2"),
+        ("{{ [1, 2] | jq('add / length') | first }}", "1.5"),
+        ("{{ 4 | jq('pow(.; 2), sqrt, trunc') }}", "[16,2,4]"),
+        (
+            r#"{{ 8 | jq('"\(. / 2) of \([. / 4])", (. / 2 | tostring), ([. / 2] | tojson), ({a: (. / 2)} | @json)') }}"#,
+            r#"["4 of [2]","4","[4]","{\"a\":4}"]"#,
+        ),
+        ("{{ '[1.0, 2.50]' | jq('.') | first }}", "[1.0,2.5]"),
+    ]);
+}
+
+#[test]
+fn s5_10_jq_leaves_alone_what_is_no_text() {
+    table(&[
+        (r#"{{ [1, 'a', null, true] | jq('join("-")') | first }}"#, "1-a--true"),
+        (r#"{{ [] | jq('join("-")') | first }}"#, ""),
+        (r#"{{ [1] | jq('ltrimstr("x"), rtrimstr(1)') }}"#, "[[1],[1]]"),
+        (r#"{{ 'null' | jq('"xax" | ltrimstr("x"), rtrimstr("x"), trimstr("x"), rtrimstr("")') }}"#, r#"["ax","xa","a","xax"]"#),
+        ("{{ [3, 1, 2] | jq('pick(.[1])') | first }}", "[null,1]"),
+        ("{{ {'a': {'b': 1, 'c': 2}} | jq('pick(.a.b)') | first }}", r#"{"a":{"b":1}}"#),
+        (r#"{{ 'null' | jq('"hello" | @base32, (@base32 | @base32d)') }}"#, r#"["NBSWY3DP","hello"]"#),
+        (r#"{{ 'null' | jq('("", "f", "fo", "foo", "foob") | @base32') | join(' ') }}"#, " MY====== MZXQ==== MZXW6=== MZXW6YQ="),
+        (r#"{{ 'null' | jq('"a!" | @base32d') }}"#, "expr::value"),
+        ("{{ [1] | jq('[., inputs], input_filename') }}", "[[[1]],null]"),
+    ]);
+}
