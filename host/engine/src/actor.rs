@@ -1,6 +1,7 @@
 //! The thin shell around the pure core: one task per execution that performs effects and feeds events back.
 
 mod calls;
+mod control;
 mod decision;
 mod end;
 mod entry;
@@ -35,8 +36,8 @@ use crate::{
     services::Services,
 };
 
-pub use message::Message;
 use message::{After, Running};
+pub use message::{Control, Message};
 
 /// One execution being run.
 pub struct Actor {
@@ -219,11 +220,11 @@ impl Actor {
                 }
                 self.apply(Event::Kill);
             }
-            Message::Force => {}
+            Message::Control { control, answer } => self.control(control, answer),
             Message::Resume { task_run, inputs, answer } => self.resume(task_run.as_deref(), inputs, answer),
             Message::Batches { run, uris } => self.call_batches(run, uris),
             Message::Started { run, durable } => {
-                if self.leaving {
+                if self.leaving || self.instance.is_withheld(run) {
                     self.running.remove(&run);
                     return;
                 }
@@ -302,7 +303,7 @@ impl Actor {
         match effect {
             // The next host finds it asked for and not answered.
             Effect::Start { .. } | Effect::Ask { .. } | Effect::Timer { .. } | Effect::Promise { .. } if self.leaving => {}
-            Effect::Stop { .. } | Effect::RenderOutputs | Effect::AskListeners if self.holding => {}
+            Effect::Stop { .. } | Effect::Withdraw { .. } | Effect::RenderOutputs | Effect::AskListeners if self.holding => {}
             Effect::Start { run } => self.start(run, events),
             Effect::Ask { run, ask } => {
                 let decision = self.decide(run, ask, now);
@@ -324,6 +325,11 @@ impl Actor {
                 Some(running) => running.cancel.request(CancelReason::Kill, self.shared.grace),
                 None => events.push_back(Event::Ended { run, end: TaskEnd::state(State::Killed) }),
             },
+            Effect::Withdraw { run } => {
+                if let Some(running) = self.running.get(&run) {
+                    running.cancel.request(CancelReason::Detach, self.shared.grace);
+                }
+            }
             Effect::RenderOutputs => {
                 let event = self.flow_outputs();
                 events.push_back(event);

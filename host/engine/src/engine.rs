@@ -47,6 +47,7 @@ use crate::{
 };
 
 pub use claim::stored_document;
+pub(crate) use control::RESTARTED;
 pub use handle::Handle;
 pub use submission::{Original, Refused, Submission};
 

@@ -32,8 +32,21 @@ pub struct Pass(Option<Counted>);
 
 /// Where it counts.
 enum Counted {
-    Here { gates: Gates, name: Name },
-    InPlace { memory: Memory, flow: String, place: String },
+    Here {
+        gates: Gates,
+        name: Name,
+    },
+    InPlace {
+        memory: Memory,
+        flow: String,
+        place: String,
+    },
+    /// In a place that could not be looked for.
+    Somewhere {
+        memory: Memory,
+        flow: String,
+        execution: String,
+    },
 }
 
 impl Gates {
@@ -111,6 +124,11 @@ impl Drop for Pass {
                 }
             }
             Some(Counted::InPlace { memory, flow, place }) => memory.remove(&flow, &place),
+            Some(Counted::Somewhere { memory, flow, execution }) => {
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(places::give_back(memory, flow, execution));
+                }
+            }
             None => {}
         }
     }

@@ -45,6 +45,7 @@ mod vault;
 mod wait;
 mod working_directory;
 
+pub use actor::Control;
 pub use config::Config;
 pub use engine::{Engine, Handle, Options, Original, Refused, Submission, built_in, stored_document};
 pub use keeper::Keeper;

@@ -93,7 +93,30 @@ pub enum Executions {
         #[command(flatten)]
         data: DataDir,
     },
-    /// Run again what failed or was killed in an execution that is over
+    /// Let an execution pause: what runs ends, nothing new begins until it is resumed
+    Pause {
+        id: String,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Let an execution go on that is queued, waits for its date, or is paused, whatever the limit of its flow
+    ForceRun {
+        id: String,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Say that an execution that is over, or a task run in it, ended in another state
+    ChangeStatus {
+        id: String,
+        /// SUCCESS, WARNING, FAILED, KILLED or CANCELLED
+        state: String,
+        /// Of this task run, or the last one of this task; what follows from it happens anew
+        #[arg(long, value_name = "ID")]
+        task_run: Option<String>,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Run again what failed or was killed in an execution that is over; a paused one begins its pause anew
     Restart {
         id: String,
         #[command(flatten)]

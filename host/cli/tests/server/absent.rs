@@ -80,3 +80,55 @@ fn a_directory_that_a_run_uses_is_left_to_it() {
     fs::write(&gate, "go\n").unwrap();
     assert_eq!(running.end().0, 0);
 }
+
+#[test]
+fn what_is_paused_forced_or_changed_without_a_server_goes_on_so_with_the_next() {
+    let home = Home::new(&["scripts"]);
+    let mut server = Server::start(&home);
+    let gate = home.folder.path().join("gate");
+    let folder = home.folder.path().display();
+    let waits = |id: &str, limit: &str| {
+        format!(
+            "id: {id}\nnamespace: a.b\n{limit}tasks:\n  - id: wait\n    type: io.kestra.plugin.scripts.shell.Commands\n    taskRunner: {{type: io.kestra.plugin.core.runner.Process}}\n    commands: ['echo begun >> {folder}/begun-{id}; while [ ! -e {} ]; do sleep 0.05; done']\n  - id: after\n    type: io.kestra.plugin.scripts.shell.Commands\n    taskRunner: {{type: io.kestra.plugin.core.runner.Process}}\n    commands: ['echo after >> {folder}/after-{id}']\n",
+            gate.display()
+        )
+    };
+    let held = server.submit(&waits("held", ""));
+    let first = server.submit(&waits("one", "concurrency: {limit: 1}\n"));
+    let queued = server.submit(&waits("one", "concurrency: {limit: 1}\n"));
+    let failed = server.submit(&shell("['exit 3']"));
+    server.until(&queued, "QUEUED");
+    server.until(&failed, "FAILED");
+    while lines(&home.folder.path().join("begun-held")).is_empty() || lines(&home.folder.path().join("begun-one")).is_empty() {
+        std::thread::yield_now();
+    }
+    server.stop();
+    server.ask(&["executions", "pause", &held]).expect(0);
+    server.ask(&["executions", "force-run", &queued]).expect(0);
+    server.ask(&["executions", "change-status", &failed, "success"]).expect(0);
+    let unknown = server.ask(&["executions", "change-status", &failed, "running"]).expect(2).stderr();
+    assert!(unknown.contains("cli::unknown_state"), "{unknown}");
+    assert_eq!(
+        (server.show(&held)["state"]["current"].as_str(), server.show(&failed)["state"]["current"].as_str()),
+        (Some("PAUSED"), Some("SUCCESS"))
+    );
+    server.again();
+    while lines(&home.folder.path().join("begun-one")).len() < 2 {
+        std::thread::yield_now();
+    }
+    fs::write(&gate, "").unwrap();
+    for id in [&first, &queued] {
+        assert_eq!(server.end(id)["state"]["current"], "SUCCESS");
+    }
+    while server.show(&held)["taskRunList"][0]["state"]["current"] != "SUCCESS" {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.show(&held)["state"]["current"], "PAUSED");
+    assert!(!home.folder.path().join("after-held").exists(), "nothing new begins");
+    assert!(server.ask(&["executions", "pause", &held]).expect(2).stderr().contains("execution::not_running"));
+    server.ask(&["executions", "resume", &held]).expect(0);
+    assert_eq!(server.end(&held)["state"]["current"], "SUCCESS");
+    server.ask(&["executions", "change-status", &held, "FAILED", "--task-run", "wait"]).expect(0);
+    assert_eq!(server.end(&held)["state"]["current"], "FAILED");
+    assert_eq!(lines(&home.folder.path().join("begun-held")).len(), 1, "its task ran once");
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use switchyard_model::{Level, State, concurrency::ConcurrencyBehavior};
 use tokio::sync::oneshot;
 
-use super::{Actor, Message};
+use super::{Actor, Message, message::Control};
 use crate::{core::Event, gate::Pass};
 
 impl Actor {
@@ -102,7 +102,11 @@ impl Actor {
                 () = &mut turn => return true,
                 message = self.inbox.recv() => match message {
                     None => return false,
-                    Some(Message::Force) => return true,
+                    Some(Message::Control { control: Control::Force, answer }) => {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(Ok(()));
+                        return true;
+                    }
                     Some(message) => {
                         self.take(message);
                         self.write();

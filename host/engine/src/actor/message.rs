@@ -1,5 +1,6 @@
 //! What an execution is told, and what it keeps of its attempts.
 
+use serde::{Deserialize, Serialize};
 use switchyard_model::{Execution, JsonMap};
 use switchyard_plugin_api::Error;
 use tokio::sync::oneshot;
@@ -46,8 +47,11 @@ pub enum Message {
     Kill {
         cascade: bool,
     },
-    /// A queued execution begins whatever the limit says.
-    Force,
+    /// Somebody wants it to pause, or to go on.
+    Control {
+        control: Control,
+        answer: oneshot::Sender<Result<(), Refused>>,
+    },
     /// A paused task goes on: the one that is named, or the first one.
     Resume {
         task_run: Option<String>,
@@ -59,6 +63,18 @@ pub enum Message {
         run: RunIx,
         uris: Result<Vec<String>, Error>,
     },
+}
+
+/// What people want of an execution that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Control {
+    /// What runs ends, nothing new begins.
+    Pause,
+    /// It goes on, whatever it waits for: its turn below the limit, its date, the end of a pause.
+    Force,
+    /// A paused execution begins its pause anew.
+    PauseAnew,
 }
 
 /// What waits for the writes before it to be durable.

@@ -15,6 +15,12 @@ use crate::{
 
 impl Actor {
     pub(super) fn resume(&mut self, task_run: Option<&str>, given: JsonMap, answer: oneshot::Sender<Result<(), Refused>>) {
+        if task_run.is_none() && self.instance.is_held() {
+            self.apply(Event::Release);
+            self.write();
+            let _ = answer.send(Ok(()));
+            return;
+        }
         let result = self.resumed(task_run, &given);
         if let Ok((run, outputs)) = &result {
             self.apply(Event::Resume { run: *run, outputs: outputs.clone() });
@@ -25,7 +31,7 @@ impl Actor {
     }
 
     /// The run that goes on, with its outputs.
-    fn resumed(&self, task_run: Option<&str>, given: &JsonMap) -> Result<(RunIx, JsonMap), Refused> {
+    pub(super) fn resumed(&self, task_run: Option<&str>, given: &JsonMap) -> Result<(RunIx, JsonMap), Refused> {
         let mut paused = self.instance.paused();
         let named = |run: &RunIx| {
             let document = self.instance.task_run(*run);

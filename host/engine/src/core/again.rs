@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use switchyard_model::{Execution, State};
 
 use super::{
-    event::Event,
+    event::{Event, TaskEnd},
     instance::{Instance, RunIx},
     program::Program,
 };
@@ -43,19 +43,42 @@ pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp
             // The directory that its tasks share is gone: all of them run again.
             return Some(Kept { events: (0..opened).collect(), again: Vec::new() });
         }
-        let passed = |run: RunIx| {
-            events[place..].iter().any(|(_, event)| {
-                matches!(event, Event::Ended { run: of, end } if *of == run && end.state.is_some_and(State::is_passed) && end.exit.is_none())
-            })
-        };
-        let beside: Vec<RunIx> = in_flight.iter().copied().filter(|run| passed(*run)).collect();
-        let later = (place..events.len())
-            .filter(|later| matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if beside.contains(run)));
-        let events = (0..place).chain(later).collect();
+        let beside: Vec<RunIx> = in_flight.iter().copied().filter(|run| passed(&events[place..], *run)).collect();
+        let events = (0..place).chain(later(events, place, &beside)).collect();
         let again = begun.into_iter().filter(|run| !beside.contains(run)).collect();
         return Some(Kept { events, again });
     }
     None
+}
+
+/// Another end for one run: what happened before it ended counts, and so does what ran beside it and passed. `None`: it has not ended.
+pub fn ended(program: Arc<Program>, execution: Execution, events: &[(Timestamp, Event)], run: RunIx) -> Option<(Kept, TaskEnd)> {
+    let (place, end) = events.iter().enumerate().rev().find_map(|(place, (_, event))| match event {
+        Event::Ended { run: of, end } if *of == run => Some((place, end.clone())),
+        _ => None,
+    })?;
+    let mut instance = Instance::new(program, execution);
+    for (at, event) in &events[..place] {
+        instance.apply(*at, event.clone());
+    }
+    let others: Vec<RunIx> = instance.in_flight().filter(|other| *other != run).collect();
+    let (beside, failed): (Vec<RunIx>, Vec<RunIx>) = others.into_iter().partition(|run| passed(&events[place..], *run));
+    let begun = |run: &RunIx| instance.task_run(*run).state.current().is_running();
+    let again = failed.into_iter().filter(begun).collect();
+    Some((Kept { events: (0..place).chain(later(events, place, &beside)).collect(), again }, end))
+}
+
+/// Whether a run came to a good end.
+fn passed(events: &[(Timestamp, Event)], run: RunIx) -> bool {
+    events.iter().any(|(_, event)| {
+        matches!(event, Event::Ended { run: of, end } if *of == run && end.state.is_some_and(State::is_passed) && end.exit.is_none())
+    })
+}
+
+/// Places of what happened to these runs from one on.
+fn later(events: &[(Timestamp, Event)], place: usize, runs: &[RunIx]) -> impl Iterator<Item = usize> {
+    (place..events.len())
+        .filter(move |later| matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if runs.contains(run)))
 }
 
 /// A replay: what happened before this run began counts, apart from runs that had not ended then. `None`: it never began.

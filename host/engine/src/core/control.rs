@@ -25,7 +25,10 @@ impl Instance {
         }
         self.killing = true;
         self.set_execution(State::Killing);
-        if !self.halt(|_| true) {
+        let withheld = self.withheld.take().unwrap_or_default();
+        let any = self.halt(|_| true);
+        self.let_go(withheld);
+        if !any {
             self.root.stage = self.root.stage.max(Stage::Body);
             self.advance(Owner::Flow);
         }

@@ -51,7 +51,17 @@ impl Instance {
             self.execution.task_run_list.push(run);
             let facts = &self.runs[parent];
             let (task, group, values, scope) = (facts.task, facts.group, Arc::clone(&facts.values), facts.scope);
-            self.runs.push(Run { task, parent: Some(parent), group, values, frame: None, scope, stopped: false, expired: false });
+            self.runs.push(Run {
+                task,
+                parent: Some(parent),
+                group,
+                values,
+                frame: None,
+                scope,
+                stopped: false,
+                expired: false,
+                until: None,
+            });
             self.remember(id, number);
             self.effects.push(Effect::Changed { run: Some(number), state: part.state });
         }

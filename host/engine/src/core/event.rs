@@ -30,6 +30,12 @@ pub enum Event {
     Resume { run: RunIx, outputs: JsonMap },
     /// Somebody wants another attempt of a run that was under way when the execution failed or was killed.
     Again { run: RunIx },
+    /// Somebody wants a break: what runs ends, nothing new begins.
+    Hold,
+    /// The break is over.
+    Release,
+    /// Somebody wants a paused execution to begin its pause anew.
+    PauseAnew,
     /// Everything is to end.
     Kill,
     /// The flow's promise of this number is broken.
@@ -175,6 +181,8 @@ pub enum Effect {
     Ask { run: RunIx, ask: Ask },
     /// Answer [`Event::Timer`] when the time has come.
     Timer { run: RunIx, kind: TimerKind, at: Timestamp },
+    /// Let go of an attempt that has not begun; [`Effect::Start`] comes again.
+    Withdraw { run: RunIx },
     /// Ask a running attempt to end; it answers [`Event::Ended`] as always.
     Stop { run: RunIx },
     /// Answer [`Event::Outputs`].

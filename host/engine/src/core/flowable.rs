@@ -90,7 +90,9 @@ impl Instance {
                 }
                 continue;
             }
-            if frame.active > 0 || !self.stage_done(owner) {
+            // The end of the flow waits for the end of a break.
+            let held = owner == Owner::Flow && self.is_held();
+            if self.frame(owner).active > 0 || held || !self.stage_done(owner) {
                 return;
             }
         }
@@ -356,6 +358,7 @@ impl Instance {
                     self.frame(owner).single(list);
                     self.advance(owner);
                 }
+                self.runs[run].until = until;
                 if let Some(at) = until {
                     self.effects.push(Effect::Timer { run, kind: TimerKind::Pause, at });
                 }

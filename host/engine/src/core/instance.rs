@@ -52,6 +52,8 @@ pub(super) struct Run {
     pub stopped: bool,
     /// Its time ran out before it opened.
     pub expired: bool,
+    /// A pause: when it ends by itself.
+    pub until: Option<Timestamp>,
 }
 
 /// One execution of a program.
@@ -74,6 +76,8 @@ pub struct Instance {
     pub(super) violated: bool,
     /// Runs that are paused.
     pub(super) paused: usize,
+    /// What begins when the break is over; `None` when there is none.
+    pub(super) withheld: Option<Vec<Effect>>,
     pub(super) open: Open,
     /// When another execution takes over.
     successor: Option<Timestamp>,
@@ -100,6 +104,7 @@ impl Instance {
             end_as: None,
             violated: false,
             paused: 0,
+            withheld: None,
             open: Open::default(),
             successor: None,
             outputs: Json::Object(JsonMap::new()),
@@ -255,6 +260,9 @@ impl Instance {
             Event::Timer { run, kind } => self.timer(run, kind),
             Event::Resume { run, outputs } => self.resume(run, outputs),
             Event::Again { run } => self.again(run),
+            Event::Hold => self.hold(),
+            Event::Release => self.release(),
+            Event::PauseAnew => self.pause_anew(),
             Event::Kill => self.kill(),
             Event::Violated { sla } => self.violated(sla),
             Event::Deadline { run, at } => {
@@ -266,6 +274,7 @@ impl Instance {
             Event::Outputs { outputs, failed } => self.outputs_rendered(outputs, failed),
             Event::Change { labels, variables } => self.change(labels, variables),
         }
+        self.withhold();
         for effect in &self.effects {
             self.open.ask(effect);
         }
@@ -410,6 +419,11 @@ impl Instance {
                 self.effects.push(Effect::Start { run });
             }
             TimerKind::Iterate if state == State::Running => self.iterate(run),
+            // Of a pause that began anew.
+            TimerKind::Pause if state == State::Paused && self.runs[run].until.is_some_and(|until| self.now < until) => {
+                let at = self.runs[run].until.unwrap_or(self.now);
+                self.effects.push(Effect::Timer { run, kind, at });
+            }
             TimerKind::Pause if state == State::Paused => self.pause_over(run),
             TimerKind::Timeout if !state.is_terminal() => self.expire(run),
             _ => {}
@@ -447,7 +461,7 @@ impl Instance {
             state: switchyard_model::StateHistory::new(State::Created, self.now),
         });
         self.ids.insert(id, number);
-        self.runs.push(Run { task, parent, group, values, frame: None, scope, stopped: false, expired: false });
+        self.runs.push(Run { task, parent, group, values, frame: None, scope, stopped: false, expired: false, until: None });
         self.effects.push(Effect::Changed { run: Some(number), state: State::Created });
         if has_frame(&program, task) {
             self.set(number, State::Running);
@@ -474,6 +488,9 @@ impl Instance {
 
     pub(super) fn set_execution(&mut self, state: State) {
         let current = self.execution.state.current();
+        if self.is_held() && matches!(state, State::Running | State::Retrying | State::Paused) {
+            return;
+        }
         // A kill stays visible until it is done.
         if current != state && (current != State::Killing || state.is_terminal()) {
             self.execution.state.push(state, self.now);

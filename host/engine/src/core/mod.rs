@@ -9,6 +9,7 @@ mod dynamic;
 mod event;
 mod flowable;
 mod frame;
+mod hold;
 mod instance;
 mod iteration;
 mod open;

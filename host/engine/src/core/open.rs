@@ -35,7 +35,7 @@ impl Open {
             Effect::Promise { sla, .. } => Key::Promise(*sla),
             Effect::RenderOutputs => Key::Outputs,
             Effect::AskListeners => Key::Listeners,
-            Effect::Stop { .. } | Effect::Changed { .. } | Effect::Complete => return,
+            Effect::Stop { .. } | Effect::Withdraw { .. } | Effect::Changed { .. } | Effect::Complete => return,
         };
         self.0.insert(key, effect.clone());
     }

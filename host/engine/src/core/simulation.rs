@@ -155,6 +155,16 @@ impl World {
             return Some(Event::Kill);
         }
         let effects = host.instance.open_effects();
+        let idle = effects.iter().all(|effect| matches!(effect, Effect::Promise { .. }));
+        if host.instance.is_held() && (idle || self.draw("release", at as u64, 4) == 0) {
+            return Some(Event::Release);
+        }
+        if host.instance.can_be_held() && self.draw("hold", at as u64, 14) == 0 {
+            return Some(Event::Hold);
+        }
+        if host.instance.execution().state.current() == State::Paused && self.draw("anew", at as u64, 12) == 0 {
+            return Some(Event::PauseAnew);
+        }
         if self.draw("promise", at as u64, 12) == 0
             && let Some(Effect::Promise { sla, .. }) = effects.iter().find(|effect| matches!(effect, Effect::Promise { .. }))
         {

@@ -126,6 +126,7 @@ impl World {
             }
             Effect::Promise { sla, at } => self.timers.push((at, Event::Violated { sla })),
             Effect::AskListeners => self.queue.push(Event::Listeners { which: self.listening.clone() }),
+            Effect::Withdraw { run } => self.running.retain(|other| *other != run),
             Effect::Changed { .. } => {}
         }
     }

@@ -41,14 +41,25 @@ impl Engine {
                 continue;
             }
             match self.take_up(&summary.id).await {
-                Ok(_) => self.0.recovery.change(|report| report.executions += 1),
+                Ok(_) => {
+                    self.0.recovery.change(|report| report.executions += 1);
+                    self.held(&summary.id, false);
+                }
                 Err(error) => {
+                    self.held(&summary.id, true);
                     tracing::error!(execution = %summary.id, flow = %summary.flow_id, code = %error.code, %error, "an execution cannot go on");
                     self.0.recovery.change(|report| report.held.push((summary.id, error.to_string())));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Others that wait below the same limit need not wait for one that nobody goes on with.
+    fn held(&self, id: &str, held: bool) {
+        if let Some(places) = &self.0.places {
+            places.hold(id, held);
+        }
     }
 
     /// An execution that was begun before: one that runs, has ended, or was left by an earlier host and goes on now.

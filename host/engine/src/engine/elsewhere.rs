@@ -14,7 +14,7 @@ use super::{
     handle::Handle,
     submission::{Refused, new_id},
 };
-use crate::actor::Message;
+use crate::actor::{Control, Message};
 
 /// Where wishes lie, and the answers to them.
 const WISHES: &str = "wish";
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) enum Wish {
     Kill { cascade: bool },
     Resume { task_run: Option<String>, inputs: JsonMap },
+    Control(Control),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +117,10 @@ impl Engine {
                 // Whoever asked may have gone.
                 let _ = answer.send(answered.map_err(Refused::Error));
             }
+            Message::Control { control, answer } => {
+                let answered = self.wish(id, host, Wish::Control(control)).await;
+                let _ = answer.send(answered.map_err(Refused::Error));
+            }
             Message::Document { answer } => {
                 if let Ok(document) = self.document(id).await
                     && let Ok(document) = serde_json::from_value(document)
@@ -139,6 +144,7 @@ impl Engine {
                     None
                 }
                 Wish::Resume { task_run, inputs } => handle.resume(task_run, inputs).await.err().map(Refused::into_error),
+                Wish::Control(control) => handle.control(control).await.err().map(Refused::into_error),
             };
             memory.remove(WISHES, &key);
             memory.put_detached(ANSWERS, &key, &json!(Answer { refused }), Timestamp::now().checked_add(PATIENCE * 3).ok());

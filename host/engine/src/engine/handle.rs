@@ -10,7 +10,7 @@ use switchyard_model::{Execution, JsonMap, State};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{control::over, submission::Refused};
-use crate::actor::Message;
+use crate::actor::{Control, Message};
 
 /// A running execution.
 #[derive(Clone)]
@@ -72,10 +72,15 @@ impl Handle {
         answered.await.unwrap_or_else(|_| Err(over()))
     }
 
-    /// Begins a queued execution without regard to the limit of its flow.
-    pub fn force(&self) {
-        // One that is over is not queued.
-        let _ = self.0.messages.send(Message::Force);
+    /// Lets it pause, or go on.
+    pub async fn control(&self, control: Control) -> Result<(), Refused> {
+        if let Some(successor) = self.0.successor.get() {
+            return Box::pin(successor.control(control)).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        let over = || Refused::Error(over(&self.0.id));
+        self.0.messages.send(Message::Control { control, answer }).map_err(|_| over())?;
+        answered.await.unwrap_or_else(|_| Err(over()))
     }
 
     /// The finished execution; when another one took over, that one.

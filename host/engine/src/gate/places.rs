@@ -19,6 +19,8 @@ use crate::memory::Memory;
 const PULSE: Duration = Duration::from_millis(250);
 /// How long the first one in the queue may let free places be.
 const STUCK: Duration = Duration::from_secs(60);
+/// Executions that the host they belong to cannot go on with.
+const HELD: &str = "held";
 
 /// The places of all flows with a limit. Cheap to clone.
 #[derive(Clone)]
@@ -101,14 +103,24 @@ impl Places {
     /// The place that a running execution had on the host before.
     pub async fn again(&self, flow: &Flow, execution: &str) -> Pass {
         let list = list(flow);
-        let taken = self.memory.all(&list).await.unwrap_or_else(|error| {
-            // It goes on all the same; its old place may then stay taken.
-            tracing::warn!(flow = %flow.id, execution, code = error.code(), %error, "the place of an execution below its flow's limit cannot be looked for");
-            Vec::new()
-        });
-        match taken.into_iter().find(|(_, holder)| *holder == *execution) {
-            Some((place, _)) => self.pass(list, place),
-            None => self.force(flow, execution),
+        match self.memory.all(&list).await {
+            Ok(taken) => match taken.into_iter().find(|(_, holder)| *holder == *execution) {
+                Some((place, _)) => self.pass(list, place),
+                None => self.force(flow, execution),
+            },
+            Err(error) => {
+                tracing::warn!(flow = %flow.id, execution, code = error.code(), %error, "the place of an execution below its flow's limit cannot be looked for");
+                Pass(Some(Counted::Somewhere { memory: self.memory.clone(), flow: list, execution: execution.into() }))
+            }
+        }
+    }
+
+    /// Notes that nobody goes on with an execution now, or that somebody does.
+    pub fn hold(&self, execution: &str, held: bool) {
+        if held {
+            self.memory.put_detached(HELD, execution, &Json::Bool(true), None);
+        } else {
+            self.memory.remove(HELD, execution);
         }
     }
 
@@ -161,7 +173,7 @@ impl Places {
             let limit = self.lines().get(&name(flow)).and_then(|line| line.waiting.get(&*id)).map(|waiting| waiting.limit);
             let Some(limit) = limit else {
                 // Another host's, or one that has just got its place.
-                if stuck.skips(&id) {
+                if stuck.skips(&id) || self.memory.get(HELD, &id).await?.is_some() {
                     continue;
                 }
                 return Ok(());
@@ -181,6 +193,22 @@ impl Places {
 
     fn pass(&self, flow: String, place: String) -> Pass {
         Pass(Some(Counted::InPlace { memory: self.memory.clone(), flow, place }))
+    }
+}
+
+/// Frees the places of an execution that is over, as soon as they can be looked for.
+pub(super) async fn give_back(memory: Memory, list: String, execution: String) {
+    loop {
+        match memory.all(&list).await {
+            Ok(taken) => {
+                for (place, _) in taken.into_iter().filter(|(_, holder)| *holder == *execution) {
+                    memory.remove(&list, &place);
+                }
+                return;
+            }
+            Err(journal::Error::Fenced { .. } | journal::Error::Closed) => return,
+            Err(_) => tokio::time::sleep(PULSE * 4).await,
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Pauses, promises, checks, limits, listeners, new executions; spec 1.4, 1.5, 2.3, 4.2, 8.4 to 8.6.
 
 use serde_json::json;
-use switchyard_engine::Refused;
+use switchyard_engine::{Control, Refused};
 use switchyard_model::State;
 
 use crate::world::{World, flow, run};
 
 const LOG: &str = "type: io.kestra.plugin.core.log.Log";
 const FAIL: &str = "type: io.kestra.plugin.core.execution.Fail";
+const SHELL: &str = "type: io.kestra.plugin.scripts.shell.Commands, taskRunner: {type: io.kestra.plugin.core.runner.Process}";
 const FLOW: &str = "type: io.kestra.plugin.core.flow";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,4 +142,94 @@ async fn a_new_execution_tries_again_2_3() {
     let log = world.seen.log();
     assert_eq!(log.iter().filter(|line| line.contains("try 4")).count(), 3, "{log:?}");
     assert_eq!(log.iter().filter(|line| line.contains("gave up")).count(), 1, "{log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_execution_finishes_what_runs_and_begins_nothing_8_5() {
+    let world = World::new(&[]);
+    let gate = world.data.path().join("gate");
+    let text = flow(&format!(
+        "tasks:\n  - {{id: a, {SHELL}, commands: ['while [ ! -e {0} ]; do sleep 0.02; done']}}\n  - {{id: l, {LOG}, message: after}}\n",
+        gate.display()
+    ));
+    let handle = world.submit(&text, json!({})).await;
+    world.seen.reached("a", State::Running).await;
+    handle.control(Control::Pause).await.unwrap();
+    assert_eq!(handle.document().await.unwrap().state.current(), State::Paused);
+    assert!(handle.control(Control::Pause).await.is_err(), "it is paused already");
+    std::fs::write(&gate, "").unwrap();
+    world.seen.reached("a", State::Success).await;
+    let document = handle.document().await.unwrap();
+    assert_eq!((document.state.current(), world.seen.log()), (State::Paused, Vec::new()));
+    handle.resume(None, Default::default()).await.unwrap();
+    let states: Vec<_> = handle.wait().await.state.histories().map(|change| change.state.name()).collect();
+    assert_eq!(states, ["CREATED", "RUNNING", "PAUSED", "RUNNING", "SUCCESS"]);
+    assert_eq!(world.seen.log(), ["l INFO after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_execution_can_be_killed_restarted_and_forced_8_5() {
+    let waiting = flow(&format!("tasks: [{{id: p, {FLOW}.Pause}}, {{id: l, {LOG}, message: x}}]"));
+    let world = World::new(&[]);
+    let killed = world
+        .submit(&flow(&format!("tasks: [{{id: nap, {FLOW}.Sleep, duration: PT0.2S}}, {{id: l, {LOG}, message: x}}]")), json!({}))
+        .await;
+    world.seen.reached("nap", State::Running).await;
+    killed.control(Control::Pause).await.unwrap();
+    killed.kill();
+    assert_eq!(killed.wait().await.state.current(), State::Killed);
+    let handle = world.submit(&waiting, json!({})).await;
+    world.seen.reached("p", State::Paused).await;
+    world.engine.restart(handle.id()).await.unwrap();
+    let document = handle.document().await.unwrap();
+    let states: Vec<_> = document.task_run_list[0].state.histories().map(|change| change.state.name()).collect();
+    assert_eq!(states, ["CREATED", "RUNNING", "PAUSED", "RESTARTED", "RUNNING", "PAUSED"]);
+    assert_eq!(document.state.current(), State::Paused);
+    world.engine.force_run(handle.id()).await.unwrap();
+    let end = handle.wait().await;
+    assert_eq!(end.state.current(), State::Success);
+    assert!(end.labels.iter().any(|label| &*label.key == "system.restarted"), "{:?}", end.labels);
+    assert_eq!(world.engine.pause(handle.id()).await.err().map(|error| error.code), Some("execution::over".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queued_execution_is_forced_8_6() {
+    let world = World::new(&[]);
+    let text = flow(&format!("concurrency: {{limit: 1}}\ntasks: [{{id: p, {FLOW}.Pause}}]"));
+    let nap = flow(&format!("concurrency: {{limit: 1}}\ntasks: [{{id: nap, {FLOW}.Sleep, duration: PT1H}}]"));
+    let first = world.submit(&nap, json!({})).await;
+    world.seen.reached("nap", State::Running).await;
+    let queued = world.submit(&text, json!({})).await;
+    world.seen.reached("", State::Queued).await;
+    assert!(queued.control(Control::Pause).await.is_err(), "it does not run");
+    queued.control(Control::Force).await.unwrap();
+    world.seen.reached("p", State::Paused).await;
+    queued.control(Control::Force).await.unwrap();
+    assert_eq!(queued.wait().await.state.current(), State::Success);
+    first.kill();
+    first.wait().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_what_is_over_is_changed_8_5() {
+    let world = World::new(&[]);
+    let text = flow(&format!(
+        "tasks: [{{id: a, {LOG}, message: a}}, {{id: f, {FAIL}}}, {{id: l, {LOG}, message: '{{{{ tasks.f.state }}}}'}}]\nerrors: [{{id: e, {LOG}, message: e}}]"
+    ));
+    let handle = world.submit(&text, json!({})).await;
+    let id = handle.wait().await.id.clone();
+    world.engine.idle().await;
+    world.engine.change_status(&id, State::Warning).await.unwrap();
+    assert_eq!(world.document(&id).await.state.current(), State::Warning);
+    for unknown in ["nobody", "e2"] {
+        assert!(world.engine.change_task_run(&id, unknown, State::Success).await.is_err());
+    }
+    let changed = world.engine.change_task_run(&id, "f", State::Success).await.unwrap().wait().await;
+    let states: Vec<_> = changed.task_run_list.iter().map(|run| format!("{} {}", run.task_id, run.state.current())).collect();
+    assert_eq!((changed.state.current(), states), (State::Success, vec!["a SUCCESS".into(), "f SUCCESS".into(), "l SUCCESS".into()]));
+    assert_eq!(world.seen.log().last().map(String::as_str), Some("l INFO SUCCESS"));
+    world.engine.idle().await;
+    let failed = world.engine.change_task_run(&id, "a", State::Failed).await.unwrap().wait().await;
+    assert_eq!(failed.state.current(), State::Failed);
+    assert_eq!(world.seen.log().last().map(String::as_str), Some("e INFO e"));
 }

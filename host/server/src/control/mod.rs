@@ -5,7 +5,7 @@ mod serve;
 mod words;
 
 pub use client::Client;
-pub use serve::{Control, Wish};
+pub use serve::{Control, Wish, ended_state};
 pub use words::{Answer, LogLine, Plugins, Request, Row, Status};
 
 /// Its name in the data directory. Whoever may write there may use it.

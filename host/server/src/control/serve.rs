@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value as Json;
 use switchyard_engine::{Engine, Handle, Refused, Submission, load};
-use switchyard_model::{Severity, Sources};
+use switchyard_model::{Severity, Sources, State};
 use switchyard_plugin_api::Error;
 use switchyard_registry::News;
 use switchyard_store::{
@@ -190,6 +190,16 @@ impl Control {
                 self.show(self.written(async move { engine.replay(&id, task_run.as_deref()).await }).await?.id()).await
             }
             Request::Resume { id, inputs } => engine.resume(&id, inputs).await.map(|_| Answer::Done),
+            Request::Pause { id } => engine.pause(&id).await.map(|_| Answer::Done),
+            Request::ForceRun { id } => engine.force_run(&id).await.map(|_| Answer::Done),
+            Request::ChangeStatus { id, task_run: None, state } => {
+                engine.change_status(&id, ended_state(&state)?).await.map(|()| Answer::Done)
+            }
+            Request::ChangeStatus { id, task_run: Some(run), state } => {
+                let state = ended_state(&state)?;
+                let engine = engine.clone();
+                self.show(self.written(async move { engine.change_task_run(&id, &run, state).await }).await?.id()).await
+            }
             Request::UnderWay => Ok(Answer::UnderWay { executions: engine.under_way().await? }),
             Request::Findings { name, flow } => {
                 let loaded = load::bytes_of(name, flow.as_bytes(), engine.registry(), engine.config(), &mut Sources::new());
@@ -264,6 +274,15 @@ async fn say(outgoing: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     outgoing.write_all(&line).await
+}
+
+/// What an execution or a task run may be said to have ended in.
+pub fn ended_state(name: &str) -> Result<State, Error> {
+    let known = State::from_name(name).filter(|state| state.is_terminal());
+    known.ok_or_else(|| {
+        Error::user("cli::unknown_state", format!("`{name}` is no state that something ends in"))
+            .with_help("one of SUCCESS, WARNING, FAILED, KILLED, CANCELLED, SKIPPED")
+    })
 }
 
 fn invalid(violations: &switchyard_model::Violations) -> Error {

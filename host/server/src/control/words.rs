@@ -55,6 +55,18 @@ pub enum Request {
         #[serde(default)]
         inputs: JsonMap,
     },
+    Pause {
+        id: String,
+    },
+    ForceRun {
+        id: String,
+    },
+    /// Another final state: of the execution, or of a task run.
+    ChangeStatus {
+        id: String,
+        task_run: Option<String>,
+        state: String,
+    },
     /// Lines until the execution is over.
     Follow {
         id: String,

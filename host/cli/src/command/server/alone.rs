@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use serde_json::Value as Json;
 use switchyard_engine::Engine;
 use switchyard_engine::Unobserved;
-use switchyard_server::control::{Answer, Request};
+use switchyard_server::control::{Answer, Request, ended_state};
 
 use super::serve::{keeper, options};
 use crate::{arguments::Globals, command::run::failed, exit::Exit, failure::Failure, host::Host, lock::Lock};
@@ -56,6 +56,22 @@ async fn act(engine: &Engine, request: Request) -> Result<Answer, switchyard_plu
         Request::Resume { id, inputs } => {
             engine.hold();
             engine.resume(&id, inputs).await?
+        }
+        Request::Pause { id } => {
+            engine.hold();
+            engine.pause(&id).await?
+        }
+        Request::ForceRun { id } => {
+            engine.hold();
+            engine.force_run(&id).await?
+        }
+        Request::ChangeStatus { id, task_run: None, state } => {
+            engine.change_status(&id, ended_state(&state)?).await?;
+            return Ok(Answer::Done);
+        }
+        Request::ChangeStatus { id, task_run: Some(run), state } => {
+            engine.hold();
+            engine.change_task_run(&id, &run, ended_state(&state)?).await?
         }
         _ => return Ok(Answer::Done),
     };

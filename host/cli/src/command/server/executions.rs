@@ -36,6 +36,12 @@ pub fn run(globals: &Globals, command: &Executions) -> Result<Exit, Failure> {
         Executions::Replay { id, from, data } => {
             began(globals, &directory(globals, data)?, Request::Replay { id: id.clone(), task_run: from.clone() })
         }
+        Executions::Pause { id, data } => done(globals, &directory(globals, data)?, Request::Pause { id: id.clone() }),
+        Executions::ForceRun { id, data } => done(globals, &directory(globals, data)?, Request::ForceRun { id: id.clone() }),
+        Executions::ChangeStatus { id, state, task_run, data } => {
+            let request = Request::ChangeStatus { id: id.clone(), task_run: task_run.clone(), state: state.to_uppercase() };
+            done(globals, &directory(globals, data)?, request)
+        }
         Executions::Resume { id, inputs, data } => {
             let pairs = inputs.iter().map(|written| pair(written, "-i", "NAME=VALUE").map(|(name, value)| (name, Json::String(value))));
             let inputs = pairs.collect::<Result<Map<_, _>, _>>()?;

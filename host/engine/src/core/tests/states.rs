@@ -185,3 +185,42 @@ fn a_restart_begins_where_it_failed_8_5() {
         first.iter().cloned().chain([started(1), ended(1, State::Warning), outputs(false)]).map(|event| (now, event)).collect();
     assert_eq!(again::restart(program(&two), Execution::new("exec", "a.b", "t", 1, now), &passed), None);
 }
+
+#[test]
+fn a_break_keeps_back_what_has_not_begun_8_5() {
+    use crate::core::{Effect, Event, replay};
+    let yaml = "{id: t, namespace: a.b, tasks: [{id: a, type: io.kestra.plugin.core.flow.Sequential, tasks: [{id: b, type: x.B}, {id: c, type: x.C}]}]}";
+    let mut world = World::new(yaml);
+    world.hanging = vec!["b"];
+    world.run();
+    let now = world.now;
+    let mut events = vec![(now, Event::Begin)];
+    let mut instance = crate::core::Instance::new(std::sync::Arc::clone(world.instance.program()), world_execution(&world));
+    let mut feed = |instance: &mut crate::core::Instance, event: Event| {
+        events.push((now, event.clone()));
+        instance.apply(now, event)
+    };
+    instance.apply(now, Event::Begin);
+    feed(&mut instance, Event::Decided { run: 0, decision: crate::core::Decision::Go { limit: 1, outputs: Default::default() } });
+    // `b` was asked to start and waits for a slot.
+    let effects = feed(&mut instance, Event::Hold);
+    assert!(effects.contains(&Effect::Withdraw { run: 1 }), "{effects:?}");
+    assert!(instance.is_withheld(1));
+    let effects = feed(&mut instance, Event::Release);
+    assert!(effects.contains(&Effect::Start { run: 1 }), "{effects:?}");
+    feed(&mut instance, Event::Started { run: 1 });
+    feed(&mut instance, Event::Hold);
+    let effects = feed(&mut instance, Event::Ended { run: 1, end: TaskEnd::state(State::Success) });
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Start { .. })), "{effects:?}");
+    assert_eq!(instance.execution().state.current(), State::Paused);
+    // A host that takes it up keeps the break.
+    let replayed = replay(std::sync::Arc::clone(world.instance.program()), world_execution(&world), events.clone());
+    assert!(replayed.instance.is_held() && replayed.pending.is_empty(), "{:?}", replayed.pending);
+    let effects = instance.apply(now, Event::Kill);
+    assert!(effects.contains(&Effect::Complete), "{effects:?}");
+    assert_eq!(instance.execution().state.current(), State::Killed);
+}
+
+fn world_execution(world: &World) -> switchyard_model::Execution {
+    switchyard_model::Execution::new("exec", "a.b", "t", 1, world.now)
+}
