@@ -1,11 +1,15 @@
 //! Expressions that cannot work, found before a run: what does not parse, and names that the flow does not have. A branch that never
 //! runs may hold anything, so these are warnings.
 
+mod order;
+
 use std::{collections::HashSet, ops::Range};
 
 use switchyard_expr::{EntryKind, Reference, Template, needs_rendering};
 use switchyard_model::{Flow, Node, Path, SourceId, Span, TaskKind, Value, Violation, Violations, catalog, suggestion};
 use switchyard_registry::Registry;
+
+use self::order::Order;
 
 /// Lists of tasks of a flow.
 const TASKS: &[&str] = &["tasks", "errors", "finally", "afterExecution", "listeners", "outputs"];
@@ -57,6 +61,7 @@ impl<'a> Names<'a> {
 
 struct Lint<'a> {
     names: Names<'a>,
+    order: Order,
     registry: &'a Registry,
     source: SourceId,
     text: &'a str,
@@ -67,7 +72,7 @@ struct Lint<'a> {
 /// Warnings about the expressions of a flow, whose text is `text`.
 pub fn expressions(root: &Node, flow: &Flow, source: SourceId, text: &str, registry: &Registry) -> Violations {
     let names = Names::of(flow);
-    let mut lint = Lint { names, registry, source, text, found: Violations::new(), seen: HashSet::new() };
+    let mut lint = Lint { names, order: Order::of(root), registry, source, text, found: Violations::new(), seen: HashSet::new() };
     for name in TASKS {
         if let Some(list) = root.get(name) {
             lint.below(list, &Path::Root.key(name), true);
@@ -135,6 +140,10 @@ impl Lint<'_> {
             if let Some((message, help)) = self.names.missing(&reference) {
                 let span = self.locate(text, node.span, reference.place);
                 self.warn(CODE, path, span, message, help);
+            } else if let Some(message) = self.order.too_early(&reference, &path.to_string()) {
+                let span = self.locate(text, node.span, reference.place);
+                let help = "move that task before this one, or give an answer for the case with `??`".to_owned();
+                self.warn(CODE, path, span, message, Some(help));
             }
         }
     }

@@ -20,6 +20,32 @@ pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c s
         .map(|(_, candidate)| candidate)
 }
 
+/// What people bring from other template languages and from jq, and how it is written here.
+pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "int" => "write `| number('INT')`",
+        "float" => "write `| number('DOUBLE')`",
+        "round" | "floor" | "ceil" => "write `| numberFormat('0')`, which rounds",
+        "len" | "count" | "size" => "write `| length`",
+        "d" => "write `| default(…)` or `??`",
+        "str" | "to_string" | "tostring" => "write `| string`",
+        "to_json" | "tojson" | "dump" => "write `| toJson`",
+        "from_json" | "fromjson" | "parse_json" => "write `fromJson(…)`",
+        "b64encode" | "base64" => "write `| base64encode`",
+        "b64decode" => "write `| base64decode`",
+        "uppercase" | "upcase" => "write `| upper`",
+        "lowercase" | "downcase" => "write `| lower`",
+        "strip" => "write `| trim`",
+        "unique" | "uniq" => "write `| distinct`",
+        "contains" | "isIn" | "in" => "it is an operator: `list contains value`",
+        "map" | "select" | "reject" | "selectattr" | "filter" | "groupby" | "sum" | "add" => "write it in jq: `| jq('map(…)') | first`",
+        "strftime" | "format_date" => "write `| date('yyyy-MM-dd')`",
+        "today" => "write `now(format='yyyy-MM-dd')`",
+        "elif" | "elsif" => "write `{% elseif … %}`",
+        _ => return None,
+    })
+}
+
 /// `did you mean …?`, ready to be a help line.
 pub(crate) fn did_you_mean<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     nearest(name, candidates).map(|found| format!("did you mean `{found}`?"))

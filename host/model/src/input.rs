@@ -12,6 +12,7 @@ mod resolve;
 mod tests;
 
 pub use convert::convert_output;
+pub(crate) use resolve::example;
 pub use resolve::{Evaluate, resolve};
 
 #[derive(Debug, Clone, PartialEq)]

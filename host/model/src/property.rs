@@ -1,6 +1,7 @@
 //! One description of a property, from which both the check and the JSON Schema are made.
 
 pub(crate) mod check;
+pub mod remedy;
 pub(crate) mod schema;
 
 /// A property of the flow document, of a core task or of a core trigger.

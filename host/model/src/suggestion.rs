@@ -3,12 +3,17 @@
 /// The nearest name, when it is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = written.to_lowercase();
+    let known = known.into_iter().collect::<Vec<_>>();
+    // `WARNING` for `WARN`, `INTEGER` for `INT`.
+    let extends = |one: &str, other: &str| other.len() > 2 && one.starts_with(other);
     known
-        .into_iter()
+        .iter()
+        .copied()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= tolerance(name.chars().count().max(written.chars().count())))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+        .or_else(|| known.into_iter().find(|name| extends(&lower, &name.to_lowercase())))
 }
 
 /// How many typing errors a name of that length may have.

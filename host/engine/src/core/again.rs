@@ -41,10 +41,10 @@ pub fn restart(program: Arc<Program>, execution: Execution, events: &[(Timestamp
             && let Some(opened) = events.iter().position(|(_, event)| matches!(event, Event::Decided { run, .. } if *run == owner))
         {
             // The directory that its tasks share is gone: all of them run again.
-            return Some(Kept { events: (0..opened).collect(), again: Vec::new() });
+            return Some(Kept { events: kept(events, opened, &[]), again: Vec::new() });
         }
         let beside: Vec<RunIx> = in_flight.iter().copied().filter(|run| passed(&events[place..], *run)).collect();
-        let events = (0..place).chain(later(events, place, &beside)).collect();
+        let events = kept(events, place, &beside);
         let again = begun.into_iter().filter(|run| !beside.contains(run)).collect();
         return Some(Kept { events, again });
     }
@@ -65,7 +65,7 @@ pub fn ended(program: Arc<Program>, execution: Execution, events: &[(Timestamp, 
     let (beside, failed): (Vec<RunIx>, Vec<RunIx>) = others.into_iter().partition(|run| passed(&events[place..], *run));
     let begun = |run: &RunIx| instance.task_run(*run).state.current().is_running();
     let again = failed.into_iter().filter(begun).collect();
-    Some((Kept { events: (0..place).chain(later(events, place, &beside)).collect(), again }, end))
+    Some((Kept { events: kept(events, place, &beside), again }, end))
 }
 
 /// Whether a run came to a good end.
@@ -75,10 +75,13 @@ fn passed(events: &[(Timestamp, Event)], run: RunIx) -> bool {
     })
 }
 
-/// Places of what happened to these runs from one on.
-fn later(events: &[(Timestamp, Event)], place: usize, runs: &[RunIx]) -> impl Iterator<Item = usize> {
-    (place..events.len())
-        .filter(move |later| matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if runs.contains(run)))
+/// Places of what happened before one, and of what happened to these runs from there on. A break that was not over by then does not count.
+fn kept(events: &[(Timestamp, Event)], place: usize, beside: &[RunIx]) -> Vec<usize> {
+    let breaks = |(_, event): &(Timestamp, Event)| matches!(event, Event::Hold | Event::Release | Event::PauseAnew);
+    let open = events[..place].iter().rposition(breaks).filter(|last| events[*last].1 == Event::Hold);
+    let later = (place..events.len())
+        .filter(|later| matches!(&events[*later].1, Event::Started { run } | Event::Ended { run, .. } if beside.contains(run)));
+    (0..place).filter(|place| Some(*place) != open).chain(later).collect()
 }
 
 /// A replay: what happened before this run began counts, apart from runs that had not ended then. `None`: it never began.

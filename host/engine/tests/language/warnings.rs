@@ -41,3 +41,29 @@ async fn expressions_are_warned_of_with_their_place() {
     let other_contexts = "tasks:\n  - {id: s, type: io.kestra.plugin.core.flow.Subflow, namespace: a.b, flowId: c, outputs: {x: '{{ outputs.there.value }}'}}\n  - {id: each, type: io.kestra.plugin.core.flow.ForEachItem, items: '{{ outputs.s.uri }}', namespace: a.b, flowId: c}\n  - {id: l, type: io.kestra.plugin.core.log.Log, message: '{{ outputs.each_items.numberOfBatches }}'}\n  - {id: v, type: io.kestra.plugin.core.execution.SetVariables, variables: {q: 1}}\n  - {id: w, type: io.kestra.plugin.core.log.Log, message: '{{ vars.q }}'}\n";
     assert_eq!(warnings(&world, other_contexts), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outputs_of_a_later_task_are_warned_of() {
+    let world = World::new(&[]);
+    let log = |id: &str, of: &str| format!("{{id: {id}, type: io.kestra.plugin.core.log.Log, message: '{{{{ outputs.{of} }}}}'}}");
+    let last = "{id: z, type: io.kestra.plugin.core.debug.Return, format: x}";
+    let in_task =
+        |kind: &str, more: &str, tasks: &str| format!("{{id: s, type: io.kestra.plugin.core.flow.{kind}, {more}tasks: [{tasks}]}}");
+    for (tasks, warned) in [
+        (format!("{}, {last}", log("a", "z.value")), true),
+        (format!("{last}, {}", log("a", "z.value")), false),
+        (format!("{}, {last}", log("a", "z.value ?? 1")), false),
+        (format!("{}, {last}", log("a", "a ?? 1")), false),
+        (format!("{}, {last}", in_task("Sequential", "", &log("a", "z.value"))), true),
+        (in_task("Sequential", "", &format!("{}, {last}", log("a", "z.value"))), true),
+        (in_task("Parallel", "", &format!("{}, {last}", log("a", "z.value"))), false),
+        (in_task("ForEach", "values: [1], ", &format!("{}, {last}", log("a", "z.value"))), false),
+        (in_task("LoopUntil", "condition: 'true', ", &format!("{}, {last}", log("a", "z.value"))), false),
+        (format!("{}, {last}", in_task("ForEach", "values: [1], ", &log("a", "z.value"))), true),
+    ] {
+        let found = warnings(&world, &format!("tasks: [{tasks}]\n"));
+        assert_eq!(found.iter().any(|found| found.contains("move that task before this one")), warned, "{tasks}: {found:?}");
+    }
+    let handled = warnings(&world, &format!("tasks: [{last}]\nerrors: [{}]\n", log("a", "z.value")));
+    assert!(handled.is_empty(), "{handled:?}");
+}

@@ -7,7 +7,7 @@ use crate::ast::{Args, Expr, FilterUse, Macro};
 use crate::error::{Code, Fault, Outcome};
 use crate::filter::{self, Filter};
 use crate::function;
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, elsewhere};
 use crate::print;
 use crate::val::Val;
 
@@ -127,7 +127,7 @@ impl<'a> Render<'a> {
             let message = format!("there is no function or macro `{name}`");
             let help = match filter::find(name) {
                 Some(_) => Some(format!("`{name}` is a filter: write `value | {name}`")),
-                None => did_you_mean(name, known),
+                None => did_you_mean(name, known).or_else(|| elsewhere(name).map(str::to_owned)),
             };
             return Err(Fault::new(Code::UnknownFunction, message).help_if(help));
         };

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{Render, same};
 use crate::ast::Expr;
 use crate::error::{Code, Fault, Outcome};
-use crate::filter::regex;
+use crate::filter::{self, regex};
 use crate::nearest::did_you_mean;
 use crate::print;
 use crate::val::Val;
@@ -52,7 +52,11 @@ impl<'a> Render<'a> {
         };
         found.ok_or_else(|| {
             let message = format!("{} has no method `{name}` with {} arguments", value.kind(), args.len());
-            Fault::new(Code::UnknownFunction, message).help_if(did_you_mean(name, METHODS))
+            let help = match filter::find(name) {
+                Some(_) => Some(format!("`{name}` is a filter: write `value | {name}`")),
+                None => did_you_mean(name, METHODS),
+            };
+            Fault::new(Code::UnknownFunction, message).help_if(help)
         })
     }
 

@@ -8,7 +8,7 @@ use crate::ast::{Args, Binary, Expr, FilterUse, Kind, Span, Test};
 use crate::error::{Code, Fault, Outcome};
 use crate::filter;
 use crate::function;
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, elsewhere};
 
 /// What stands between two operands.
 #[derive(Clone, Copy)]
@@ -245,12 +245,13 @@ impl Parser<'_> {
 
     /// `name` or `name(args)` after a `|`.
     pub(super) fn filter_use(&mut self) -> Outcome<FilterUse> {
-        let (name, span) = self.name("the name of a filter")?;
+        let (name, span) =
+            self.name("the name of a filter").map_err(|fault| fault.help("write a filter after the `|`, or take the `|` away"))?;
         let Some(filter) = filter::find(&name) else {
             return Err(Fault::new(Code::UnknownFilter, format!("there is no filter `{name}`"))
                 .help_if(match function::find(&name) {
                     Some(_) => Some(format!("`{name}` is a function: write `{name}(…)` around the value")),
-                    None => did_you_mean(&name, filter::all().map(|filter| filter.name)),
+                    None => elsewhere(&name).map(str::to_owned).or_else(|| did_you_mean(&name, filter::all().map(|filter| filter.name))),
                 })
                 .at(&span));
         };

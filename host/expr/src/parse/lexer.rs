@@ -230,6 +230,10 @@ impl<'s> Lexer<'s> {
             "&&" => return Err(syntax("`&&` is not an operator", start..start + 2).help("write `and`")),
             "(" => brackets.push((symbol, start)),
             "[" => brackets.push((symbol, start)),
+            "{" if text.starts_with("{{") => {
+                let fault = syntax("an expression inside of an expression", start..start + 2);
+                return Err(fault.help("inside of `{{ }}` names need no further braces: `outputs[flow.id]`"));
+            }
             "{" => brackets.push((symbol, start)),
             ")" | "]" | "}" => {
                 let expected = match symbol {

@@ -6,7 +6,7 @@ use super::lexer::TokenKind;
 use super::{Parser, TAG_DEPTH};
 use crate::ast::{FilterUse, Macro, Node, Span};
 use crate::error::{Code, Fault, Outcome};
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, elsewhere};
 
 const TAGS: [&str; 8] = ["if", "for", "set", "macro", "block", "filter", "raw", "verbatim"];
 const INNER: [&str; 10] = ["elseif", "else", "endif", "endfor", "endmacro", "endblock", "endfilter", "endraw", "endverbatim", "endset"];
@@ -74,7 +74,12 @@ impl Parser<'_> {
             "filter" => self.filter_tag(span).map(Some),
             _ if REMOVED.contains(&name) => Err(Fault::new(Code::Syntax, format!("the tag `{name}` is not available in flows")).at(&span)),
             _ => Err(Fault::new(Code::Syntax, format!("there is no tag `{name}`"))
-                .help_if(did_you_mean(name, TAGS).or_else(|| Some(format!("the tags are {}", TAGS.join(", ")))))
+                .help_if(
+                    elsewhere(name)
+                        .map(str::to_owned)
+                        .or_else(|| did_you_mean(name, TAGS))
+                        .or_else(|| Some(format!("the tags are {}", TAGS.join(", ")))),
+                )
                 .at(&span)),
         }
     }

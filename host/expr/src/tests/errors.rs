@@ -80,3 +80,22 @@ fn codes_are_listed_once() {
     assert_eq!((all.len(), count), (14, 14));
     assert!(all.iter().all(|code| code.starts_with("expr::")));
 }
+
+#[test]
+fn habits_from_elsewhere_are_answered() {
+    for (template, help) in [
+        ("{{ '1' | int }}", "number('INT')"),
+        ("{{ x | fromJson }}", "`fromJson` is a function"),
+        ("{{ upper('x') }}", "`upper` is a filter"),
+        ("{{ ','.join(['a']) }}", "`join` is a filter"),
+        ("{% if true %}a{% elif false %}b{% endif %}", "elseif"),
+        ("{{ a[{{ b }}] }}", "no further braces"),
+        ("{{ a | }}", "write a filter after"),
+        ("{{ a }", "two braces"),
+    ] {
+        let error = error(template);
+        assert!(error.help().is_some_and(|found| found.contains(help)), "{template}: {:?}", error.help());
+    }
+    let error = error("{{ (1 + 2 }}");
+    assert!(error.to_string().contains("`(` is not closed"), "{error}");
+}

@@ -117,13 +117,51 @@ fn default(input: &Input, allowed: Option<&[Arc<str>]>, context: &JsonMap, evalu
 }
 
 fn violation(input: &Input, reason: &str, received: Option<&Json>) -> Violation {
-    let received = match received {
+    let shown = match received {
         None => String::new(),
         Some(_) if input.kind == InputType::Secret => ", but received `******`".to_owned(),
         Some(value) => format!(", but received `{}`", convert::shown(value)),
     };
-    let message = format!("Invalid input for `{}`, {reason}{received}", input.id);
-    Violation::error("input::invalid", &Path::Root.key("inputs").key(&input.id), input.span, message)
+    let message = format!("Invalid input for `{}`, {reason}{shown}", input.id);
+    let mut violation = Violation::error("input::invalid", &Path::Root.key("inputs").key(&input.id), input.span, message);
+    violation.help = remedy(input, received);
+    violation
+}
+
+/// What to give instead.
+fn remedy(input: &Input, received: Option<&Json>) -> Option<String> {
+    let id = &input.id;
+    if received? == &Json::Null {
+        return Some(format!("give it with `-i {id}={}`, or let the flow declare `defaults` or `required: false` for it", example(input)));
+    }
+    Some(format!("for example `-i {id}={}`", example(input)))
+}
+
+/// A value that fits, as it is written in a shell.
+pub(crate) fn example(input: &Input) -> String {
+    let first = input.rules.values.as_deref().and_then(<[_]>::first);
+    match input.kind {
+        InputType::Enum | InputType::Select => first.map_or_else(|| "value".to_owned(), |first| first.to_string()),
+        InputType::Multiselect => format!("'[\"{}\"]'", first.map_or("a", |first| &**first)),
+        InputType::Array => match input.rules.item_type {
+            Some(InputType::Int) => "'[1, 2]'".to_owned(),
+            Some(InputType::Float) => "'[1.5, 2.5]'".to_owned(),
+            _ => "'[\"a\", \"b\"]'".to_owned(),
+        },
+        InputType::Bool | InputType::Boolean => "true".to_owned(),
+        InputType::Int => "1".to_owned(),
+        InputType::Float => "1.5".to_owned(),
+        InputType::Datetime => "2026-01-31T08:30:00Z".to_owned(),
+        InputType::Date => "2026-01-31".to_owned(),
+        InputType::Time => "08:30:00".to_owned(),
+        InputType::Duration => "PT30M".to_owned(),
+        InputType::File => "@path/to/file".to_owned(),
+        InputType::Json => "'{\"a\": 1}'".to_owned(),
+        InputType::Yaml => "'a: 1'".to_owned(),
+        InputType::Uri => "https://example.com/data".to_owned(),
+        InputType::Email => "name@example.com".to_owned(),
+        InputType::String | InputType::Secret => "text".to_owned(),
+    }
 }
 
 /// `request.name` may be given under that name or nested.

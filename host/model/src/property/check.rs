@@ -1,5 +1,6 @@
 //! Holds nodes against properties and says what does not fit.
 
+use super::remedy::{Shape, remedy};
 use super::{Kind, Property};
 use crate::catalog;
 use crate::duration;
@@ -67,7 +68,9 @@ impl Checker {
 
     fn mismatch(&mut self, node: &Node, path: &Path<'_>, expected: &str) {
         let message = format!("expected {expected}, found {}", node.describe());
-        self.found.push(Violation::error("flow::wrong_type", path, node.span, message));
+        let mut violation = Violation::error("flow::wrong_type", path, node.span, message);
+        violation.help = remedy(Shape::of_node(node), expected).map(str::to_owned);
+        self.found.push(violation);
     }
 
     pub(crate) fn value(&mut self, node: &Node, path: &Path<'_>, kind: Kind, dynamic: bool) {

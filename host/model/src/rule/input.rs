@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::task::cycle;
 use super::{duplicates, ids};
-use crate::input::{Input, InputType, convert};
+use crate::input::{Input, InputType, convert, example};
 use crate::node::Node;
 use crate::path::Path;
 use crate::source::Span;
@@ -85,6 +85,10 @@ fn input(input: &Input, node: &Node, path: &Path<'_>, found: &mut Violations) {
         && let Err(reason) = convert::value(input, &defaults.to_json())
     {
         let message = format!("the default of the input `{}` does not fit: {reason}", input.id);
-        found.push(Violation::error("input::invalid_default", &path.key("defaults"), defaults.span, message));
+        let mut violation = Violation::error("input::invalid_default", &path.key("defaults"), defaults.span, message);
+        if input.kind != InputType::File && reason.starts_with("expected type") {
+            violation.help = Some(format!("for example `defaults: {}`", example(input)));
+        }
+        found.push(violation);
     }
 }

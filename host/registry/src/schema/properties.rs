@@ -5,7 +5,11 @@ use jsonschema::{
     error::{TypeKind, ValidationErrorKind},
 };
 use serde_json::Value;
-use switchyard_model::{dynamic::is_template, suggestion};
+use switchyard_model::{
+    dynamic::is_template,
+    property::remedy::{Shape, remedy},
+    suggestion,
+};
 
 use super::{
     coerce,
@@ -99,7 +103,8 @@ impl Properties {
                     TypeKind::Single(one) => noun(one.as_str()).to_owned(),
                     TypeKind::Multiple(many) => either(many.iter().map(|one| noun(one.as_str()).to_owned())),
                 };
-                push("flow::wrong_type", pointer.to_owned(), false, format!("expected {expected}, found {}", describe(instance)), None);
+                let help = remedy(Shape::of_json(instance), &expected).map(str::to_owned);
+                push("flow::wrong_type", pointer.to_owned(), false, format!("expected {expected}, found {}", describe(instance)), help);
             }
             ValidationErrorKind::Enum { options } => {
                 let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -148,7 +153,8 @@ impl Properties {
                 let branches = schema.map(|schema| alternatives(&self.schema, schema)).unwrap_or_default();
                 let expected = either(branches.iter().flat_map(|branch| names(branch)).map(|name| noun(name).to_owned()));
                 let message = format!("expected {expected}, found {}", describe(error.instance()));
-                found.push(Finding { code: "flow::wrong_type", pointer: pointer.to_owned(), at_key: false, message, help: None });
+                let help = remedy(Shape::of_json(error.instance()), &expected).map(str::to_owned);
+                found.push(Finding { code: "flow::wrong_type", pointer: pointer.to_owned(), at_key: false, message, help });
             }
         }
     }

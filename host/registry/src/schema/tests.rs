@@ -53,14 +53,14 @@ labels: {ok: 1, bad: [x]}
         .collect();
     lines.sort_by_key(|line| line.split(':').nth(3).and_then(|line| line.parse::<u32>().ok()));
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    flow::wrong_type flow.yaml:2:8: taskRunner.image: expected a text, found a list of 1
+    flow::wrong_type flow.yaml:2:8: taskRunner.image: expected a text, found a list of 1 [write one text; several lines go below a `|`]
     flow::unknown_property flow.yaml:3:1: taskRunner.cpuu: unknown property `cpuu` [did you mean `cpu`?]
     flow::unknown_property flow.yaml:4:7: taskRunner.cpu.cpuss: unknown property `cpuss` [did you mean `cpus`?]
     flow::not_allowed flow.yaml:5:13: taskRunner.pullPolicy: the text "NEVERR" is none of the allowed values [did you mean `NEVER`?]
-    flow::wrong_type flow.yaml:6:10: taskRunner.retries: expected a whole number, found the text "many"
+    flow::wrong_type flow.yaml:6:10: taskRunner.retries: expected a whole number, found the text "many" [write digits without quotes, or an expression that gives them]
     flow::wrong_type flow.yaml:7:13: taskRunner.privileged: expected `true` or `false`, found `3`
-    flow::wrong_type flow.yaml:8:10: taskRunner.volumes: expected a list, found a map
-    flow::wrong_type flow.yaml:9:22: taskRunner.labels.bad: expected a text, found a list of 1
+    flow::wrong_type flow.yaml:8:10: taskRunner.volumes: expected a list, found a map [begin each item in a line of its own with `- `]
+    flow::wrong_type flow.yaml:9:22: taskRunner.labels.bad: expected a text, found a list of 1 [write one text; several lines go below a `|`]
     "#);
 }
 
