@@ -45,7 +45,8 @@ pub fn remedy(found: Shape, expected: &str) -> Option<&'static str> {
         Shape::List if wants("the flow") => "begin with `id:` and `namespace:`, without `- ` before them; a file holds one flow",
         Shape::List if wants("map") => "write `name: value` lines, without `- ` before them",
         Shape::Map if wants("label") => "labels have one level: write `outer.inner: value`",
-        Shape::List if wants("text") => "write one text; several lines go below a `|`",
+        Shape::List if expected == "a text" => "write one text; several lines go below a `|`",
+        Shape::List if wants("text") || wants("number") => "write one value, without brackets or `- ` before it",
         Shape::Map if wants("text") => {
             "put a text in quotes when it holds `: ` or begins with a bracket; give structures as JSON by `| toJson`"
         }
