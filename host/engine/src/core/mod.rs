@@ -4,8 +4,10 @@
 //! order always give the same state, which is how an execution is recovered from its journal.
 
 pub mod again;
+mod attempt;
 mod control;
 mod dynamic;
+mod ending;
 mod event;
 mod flowable;
 mod frame;
@@ -13,15 +15,19 @@ mod hold;
 mod instance;
 mod iteration;
 mod open;
+mod outputs;
+mod pausing;
 mod program;
 mod replay;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use dynamic::Part;
 pub use event::{Ask, Decision, Effect, Event, Item, TaskEnd, TimerKind};
-pub use instance::{Instance, Iteration, RunIx, derived_id};
+pub use instance::{Instance, RunIx, derived_id};
 pub use program::{Def, ListIx, Program, Step, TaskIx};
 pub use replay::{Replayed, replay};
+pub use view::Iteration;
