@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use self::recording::{Replay, ShowRecording};
-pub use self::server::{DataDir, Executions, Logs, Restart, Serve};
+pub use self::server::{DataDir, Executions, Logs, Restart, Serve, Triggers};
 use crate::screen::ColorChoice;
 
 /// Runs flows: each script task goes to the task runner that its `taskRunner.type` names.
@@ -81,6 +81,9 @@ pub enum Command {
     /// Executions of a data directory
     #[command(subcommand)]
     Executions(Executions),
+    /// What starts flows by itself: the triggers of the flows of a server
+    #[command(subcommand)]
+    Triggers(Triggers),
     Logs(Logs),
     Restart(Restart),
     /// Holds the processes of a server

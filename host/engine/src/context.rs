@@ -4,13 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value as Json, json};
 use switchyard_expr::{Host, HostError, HttpCall, Scope, Val};
-use switchyard_model::{Execution, Flow, JsonMap, Level, State, TaskRun};
+use switchyard_model::{Execution, ExecutionTrigger, Flow, JsonMap, Level, State, TaskRun, canonical_type};
 use switchyard_store::logs::ExecutionLog;
 
 use crate::{
     core::{Instance, Iteration, RunIx},
     engine::Shared,
     log_entries,
+    schedule::SCHEDULE,
     services::Services,
     vault::{self, Vault},
 };
@@ -70,7 +71,7 @@ impl Fixed {
             values.insert("labels".into(), labels(&execution.labels));
         }
         if let Some(trigger) = &execution.trigger {
-            values.insert("trigger".into(), Json::Object((*trigger.variables).clone()));
+            values.extend(of_trigger(trigger));
         }
         let of_namespace = shared.config.namespace_variables(&flow.namespace);
         if !of_namespace.is_empty() {
@@ -317,6 +318,12 @@ impl Host for RunScope<'_> {
     }
 }
 
+/// `trigger`, and the name that schedules had for it once.
+pub fn of_trigger(trigger: &ExecutionTrigger) -> impl Iterator<Item = (String, Json)> + '_ {
+    let old = (canonical_type(&trigger.type_name) == SCHEDULE).then_some("schedule");
+    ["trigger"].into_iter().chain(old).map(|name| (name.to_owned(), Json::Object((*trigger.variables).clone())))
+}
+
 /// The variables of an execution that is over, or has not begun: what a caller, a trigger or a check sees of it.
 pub fn of_execution(execution: &Execution, shared: &Map<String, Json>) -> Json {
     let mut all = shared.clone();
@@ -341,7 +348,7 @@ pub fn of_execution(execution: &Execution, shared: &Map<String, Json>) -> Json {
         all.insert("labels".into(), labels(&execution.labels));
     }
     if let Some(trigger) = &execution.trigger {
-        all.insert("trigger".into(), Json::Object((*trigger.variables).clone()));
+        all.extend(of_trigger(trigger));
     }
     let places: HashMap<&str, usize> = execution.task_run_list.iter().enumerate().map(|(place, run)| (&*run.id, place)).collect();
     let parent = |run: &TaskRun| run.parent_task_run_id.as_ref().and_then(|id| places.get(&**id)).map(|at| &execution.task_run_list[*at]);

@@ -117,13 +117,21 @@ impl Flows {
         Error::user("flow::unknown_flow", format!("there is no flow `{name}`")).with_help(help)
     }
 
+    /// The latest revision of every flow.
+    pub fn all(&self) -> Vec<Found> {
+        self.latest(|_| true)
+    }
+
     /// The latest revision of every flow that has a trigger of this canonical type.
     pub fn listening(&self, trigger_type: &str) -> Vec<Found> {
+        self.latest(|flow| !flow.disabled && flow.triggers.iter().any(|trigger| trigger.canonical_type() == trigger_type))
+    }
+
+    fn latest(&self, wanted: impl Fn(&Flow) -> bool) -> Vec<Found> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let latest = known.values().filter_map(|entry| entry.revisions.last_key_value());
-        let listens = |flow: &Flow| !flow.disabled && flow.triggers.iter().any(|trigger| trigger.canonical_type() == trigger_type);
         let mut found: Vec<Found> = latest
-            .filter(|(_, flow)| listens(&flow.program.flow))
+            .filter(|(_, flow)| wanted(&flow.program.flow))
             .map(|(revision, flow)| Found { flow: Arc::clone(flow), revision: *revision })
             .collect();
         found.sort_by_key(|found| name(&found.flow.program.flow));

@@ -36,6 +36,7 @@ pub mod process;
 mod random;
 pub mod recording;
 pub mod recovery;
+pub mod schedule;
 mod script;
 mod services;
 mod task;

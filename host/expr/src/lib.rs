@@ -33,6 +33,7 @@ mod yaml;
 
 pub use catalog::{Entry, EntryKind, entries};
 pub use cipher::{decrypt, encrypt};
+pub use date::time_zone;
 pub use engine::{Engine, is_truthy, needs_rendering};
 pub use error::{Error, Place, codes};
 pub use host::{Host, HostError, HttpCall, Nowhere};

@@ -57,6 +57,34 @@ pub struct Logs {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Triggers {
+    /// The triggers, and when those of time fire next
+    List {
+        /// How they are printed
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+        output: Format,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Let a trigger fire again
+    Enable {
+        /// As `list` prints it
+        #[arg(value_name = "NAMESPACE.FLOW/TRIGGER")]
+        name: String,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Let a trigger fire no more, until it is enabled again; dates in between are not caught up
+    Disable {
+        /// As `list` prints it
+        #[arg(value_name = "NAMESPACE.FLOW/TRIGGER")]
+        name: String,
+        #[command(flatten)]
+        data: DataDir,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum Executions {
     /// Executions, the newest first
     List {

@@ -34,6 +34,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Conformance => plugins::conformance(),
         Command::Serve(command) => server::serve(globals, command),
         Command::Executions(command) => server::executions(globals, command),
+        Command::Triggers(command) => server::triggers(globals, command),
         Command::Logs(command) => server::logs(globals, command),
         Command::Restart(command) => server::restart(globals, command),
         Command::Keeper { .. } | Command::Preflight { .. } | Command::Plugin { .. } => Ok(Exit::Success),

@@ -12,6 +12,7 @@ mod disk;
 mod hosts;
 mod kill;
 mod restart;
+mod schedule;
 
 use std::{fs, path::Path};
 

@@ -31,6 +31,8 @@ pub struct Submission {
     pub depth: u32,
     /// The execution that this one tries again.
     pub original: Option<Original>,
+    /// Why the execution fails at once, without inputs.
+    pub unusable: Option<String>,
 }
 
 /// The first execution of a chain of retries.
@@ -74,8 +76,12 @@ impl Engine {
                 return Ok(handle);
             }
             let now = Timestamp::now();
+            let unusable = submission.unusable.clone();
             let execution = self.execution(&flow, submission, now).await?;
-            let failing = self.check(&flow, &execution)?;
+            let failing = match unusable {
+                Some(why) => Some(why),
+                None => self.check(&flow, &execution)?,
+            };
             let id = Arc::clone(&execution.id);
             let logs = self.0.logs.execution(&id).map_err(|error| Refused::Error(Error::environment(error.code(), error.to_string())))?;
             let (messages, inbox) = mpsc::unbounded_channel();
@@ -159,8 +165,10 @@ impl Engine {
             }
             expr.render_typed(template, &scope).map_err(|error| error.to_string())
         };
-        let inputs = switchyard_model::input::resolve(&definition.inputs, &submission.inputs, &evaluate).map_err(Refused::Inputs)?;
-        let mut inputs = inputs;
+        let mut inputs = match submission.unusable {
+            Some(_) => JsonMap::new(),
+            None => switchyard_model::input::resolve(&definition.inputs, &submission.inputs, &evaluate).map_err(Refused::Inputs)?,
+        };
         for input in definition.inputs.iter().filter(|input| input.kind == InputType::Secret) {
             self.seal(&mut inputs, &input.id).map_err(Refused::Error)?;
         }
@@ -192,7 +200,7 @@ impl Engine {
             all.insert("labels".into(), context::labels(&definition.labels));
         }
         if let Some(trigger) = &execution.trigger {
-            all.insert("trigger".into(), Json::Object((*trigger.variables).clone()));
+            all.extend(context::of_trigger(trigger));
         }
         let of_namespace = self.0.config.namespace_variables(&definition.namespace);
         if !of_namespace.is_empty() {

@@ -7,6 +7,7 @@ mod calls;
 mod control;
 mod idioms;
 mod loops;
+mod schedules;
 mod triggers;
 mod warnings;
 mod world;

@@ -46,6 +46,11 @@ impl Options {
     }
 }
 
+/// The zone of a name or an offset; the error says what can be written.
+pub fn time_zone(name: &str) -> Result<TimeZone, String> {
+    zone(name).map_err(|fault| fault.message)
+}
+
 /// `Europe/Paris`, `UTC`, `Z`, `+02:00`, `GMT+2`.
 pub(crate) fn zone(name: &str) -> Outcome<TimeZone> {
     let trimmed = name.trim();

@@ -201,6 +201,8 @@ impl Control {
                 self.show(self.written(async move { engine.change_task_run(&id, &run, state).await }).await?.id()).await
             }
             Request::UnderWay => Ok(Answer::UnderWay { executions: engine.under_way().await? }),
+            Request::Triggers => Ok(Answer::Triggers { triggers: engine.triggers().await? }),
+            Request::Toggle { name, off } => engine.toggle(&name, off).await.map(|()| Answer::Done),
             Request::Findings { name, flow } => {
                 let loaded = load::bytes_of(name, flow.as_bytes(), engine.registry(), engine.config(), &mut Sources::new());
                 let violations = loaded.map_or_else(|violations| violations, |loaded| loaded.violations);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use switchyard_engine::{recovery::Report, under_way::Going};
+use switchyard_engine::{recovery::Report, schedule::Listed, under_way::Going};
 use switchyard_model::{JsonMap, Label};
 use switchyard_registry::{Outlook, Usage};
 
@@ -71,6 +71,13 @@ pub enum Request {
     Follow {
         id: String,
     },
+    /// The triggers of the flows that the server knows.
+    Triggers,
+    /// Turns one off or on.
+    Toggle {
+        name: String,
+        off: bool,
+    },
     /// Restarts the host in place.
     Reload,
     /// What is loaded.
@@ -112,6 +119,9 @@ pub enum Answer {
     },
     Usage {
         plugins: Vec<Usage>,
+    },
+    Triggers {
+        triggers: Vec<Listed>,
     },
     Done,
     Refused {

@@ -6,6 +6,7 @@ mod logs;
 mod restart;
 mod serve;
 mod submit;
+mod triggers;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub use logs::run as logs;
 pub use restart::run as restart;
 pub use serve::run as serve;
 pub use submit::run as submit;
+pub use triggers::run as triggers;
 
 use crate::{
     arguments::{DataDir, Globals},

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use switchyard_engine::{Engine, Keeper, Options, Unobserved, recovery::Report};
+use switchyard_engine::{Engine, Keeper, Options, Unobserved, recovery::Report, schedule::Schedules};
 use switchyard_registry::{Lookout, Registry};
 use switchyard_server::control::{Control, Status, Wish};
 
@@ -125,6 +125,11 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
             say(&sentence(&report));
         }
     });
+    let schedules = Schedules::open(&engine, jiff::Timestamp::now()).await;
+    if let Some((next, name)) = schedules.next() {
+        say(&format!("{} schedules; the next one is {name}, {}", schedules.len(), next.strftime("%F %T %Z")));
+    }
+    let schedules = tokio::spawn(schedules.run());
     let restart = tokio::select! {
         restart = signals.next_of_server() => restart,
         wish = wishes.recv() => wish == Some(Wish::Reload),
@@ -135,6 +140,7 @@ async fn serve(command: &Serve, host: &Host, flows: Vec<Other>, keeper: Keeper, 
     };
     say(if restart { "restarting: running tasks go on" } else { "stopping: running tasks go on" });
     control.close();
+    schedules.abort();
     if tokio::time::timeout(LEAVE, engine.detach()).await.is_err() {
         tracing::warn!(seconds = LEAVE.as_secs(), "some tasks could not be left in time; they are looked for at the next start");
     }
