@@ -86,7 +86,7 @@ pub enum Failure {
         message: String,
     },
     /// The namespace's quota is used up.
-    #[error("the quota of namespace {namespace} was used up for {}: {message}", seconds(*waited))]
+    #[error("the quota of namespace {namespace} has no room for the pod (waited {}): {message}", seconds(*waited))]
     Quota {
         /// Where.
         namespace: String,
@@ -357,6 +357,9 @@ impl Failure {
             }
             Self::Denied { message } if ["PodSecurity", "ecurityContext", "rivileged", "runAs"].iter().any(|w| message.contains(w)) => {
                 "set what the policy asks for in podSpec.securityContext and containerSpec.securityContext"
+            }
+            Self::Denied { message } if message.contains("must specify") => {
+                "set resources.request and resources.limit, and fileSidecar.resources when files move"
             }
             Self::Denied { .. } => "change what the message names, or ask whoever runs the cluster",
             Self::Quota { .. } => "wait for other pods to end, raise the quota, or lower resources",

@@ -13,6 +13,7 @@ use crate::{
     error::Failure,
     pod::{Blueprint, KEY, REPORTED},
     properties::Properties,
+    quota::can_never_fit,
     state,
 };
 
@@ -69,7 +70,7 @@ impl Launch<'_> {
                 }
                 (Some(409), _) if conflicts < CONFLICTS => conflicts += 1,
                 (Some(403), _) if message.contains("exceeded quota") => {
-                    if started.elapsed() > self.properties.schedule_timeout() {
+                    if can_never_fit(&message) || started.elapsed() > self.properties.schedule_timeout() {
                         return Err(Failure::Quota { namespace: namespace.to_owned(), waited: started.elapsed(), message });
                     }
                     if !told {

@@ -22,6 +22,7 @@ mod node;
 mod outcome;
 mod pod;
 pub mod properties;
+mod quota;
 mod run;
 pub mod runner;
 pub mod scalar;

@@ -12,6 +12,7 @@ use crate::{
     health,
     pod::{Blueprint, WORKING_DIR},
     properties::Properties,
+    quota,
     run::Run,
 };
 
@@ -60,13 +61,20 @@ impl TaskRunner for Kubernetes {
         }
         for (name, resources) in properties.resources.iter().flat_map(|r| [("request", &r.request), ("limit", &r.limit)]) {
             for (resource, quantity) in resources.iter().flatten().filter(|(_, q)| literal(&q.0.as_str())) {
-                if !is_quantity(&quantity.0) {
+                if quota::quantity(&quantity.0).is_none() {
                     let message = format!("resources.{name}.{resource} is {:?}, not a quantity", quantity.0);
                     problems.push(
                         Problem::new(format!("/resources/{name}/{resource}"), message).with_help("write for example 500m, 2 or 256Mi"),
                     );
                 }
             }
+        }
+        // Before its `output` is taken for an expression over this execution.
+        if properties.config.as_ref().is_some_and(|c| c.oauth_token_provider.is_some()) {
+            problems.push(
+                Problem::new("/config/oauthTokenProvider", "a runner cannot run another task to get its token")
+                    .with_help("use exec or tokenFile, or an earlier task's token as oauthToken: \"{{ outputs.login.token }}\""),
+            );
         }
         if let Some(volume) = &properties.file_volume
             && volume.claim_name.is_some()
@@ -127,13 +135,4 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-fn is_quantity(text: &str) -> bool {
-    let text = text.trim().trim_start_matches('+');
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let exponent = unit.strip_prefix(['e', 'E']).is_some_and(|e| e.parse::<i32>().is_ok());
-    number.parse::<f64>().is_ok()
-        && (exponent || matches!(unit, "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei"))
 }

@@ -292,7 +292,8 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    text.replace('\n', " ")
+    // The library's word for any trouble on the way.
+    text.trim_start_matches("ServiceError: ").replace('\n', " ")
 }
 
 /// Lower-case hexadecimal.
