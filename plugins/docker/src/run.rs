@@ -273,7 +273,11 @@ impl Run {
     async fn copy_out(&self, id: &str, source: &str) -> Result<(), Failure> {
         let files = &self.request.files;
         let wanted = Wanted::of(files);
-        if !self.request.properties.copies_files() || wanted == Wanted::Nothing || source.is_empty() {
+        if !self.request.properties.copies_files() {
+            self.warn_of_strangers().await;
+            return Ok(());
+        }
+        if wanted == Wanted::Nothing || source.is_empty() {
             return Ok(());
         }
         self.context.phase(Phase::StagingOut);
@@ -285,6 +289,19 @@ impl Run {
             Err(reason) => return Err(Failure::Download { reason }),
         }
         Ok(())
+    }
+
+    /// With a mounted directory: files of the command belong to whom it ran as, and may be closed to this host.
+    async fn warn_of_strangers(&self) {
+        let directory = self.request.files.working_dir.clone();
+        let found = tokio::task::spawn_blocking(move || files::stranger(&directory)).await;
+        if let Some(name) = found.ok().flatten() {
+            let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+            let message = format!(
+                "`{name}` and maybe other files belong to another user than this host's, who may not be able to read or remove them: set `user: \"{user}:{group}\"`, or use fileHandlingStrategy: VOLUME"
+            );
+            self.context.message(Level::Warn, message);
+        }
     }
 
     fn still_wanted(&self) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ mod owner;
 mod upload;
 
 pub use download::download;
-pub use owner::{Texts, resolve as resolve_owner};
+pub use owner::{Texts, resolve as resolve_owner, stranger};
 pub use upload::{Upload, upload};
 
 use std::io::Read;

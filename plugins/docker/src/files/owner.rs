@@ -1,5 +1,7 @@
 //! Who the command runs as, so that it owns the files it is given.
 
+use std::{os::unix::fs::MetadataExt, path::Path};
+
 use switchyard_plugin_api::transfer::Owner;
 
 /// Files of a container, as text.
@@ -49,6 +51,27 @@ fn entry(text: &str, fits: impl Fn(&[&str]) -> bool) -> Option<(u64, u64)> {
     let fields = text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fits(fields))?;
     let second = fields.get(3).and_then(|f| f.parse().ok()).unwrap_or(0);
     Some((fields.get(2)?.parse().ok()?, second))
+}
+
+/// The first entry below a directory that belongs to another user than this process, to whom that may matter.
+pub fn stranger(directory: &Path) -> Option<String> {
+    let user = rustix::process::geteuid();
+    if user.is_root() {
+        return None;
+    }
+    let mut open = vec![directory.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            let meta = entry.metadata().ok()?;
+            if meta.uid() != user.as_raw() {
+                return Some(entry.path().strip_prefix(directory).ok()?.display().to_string());
+            }
+            if meta.is_dir() {
+                open.push(entry.path());
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
