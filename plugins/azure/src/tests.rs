@@ -18,7 +18,8 @@ fn plans() {
 
 #[test]
 fn the_schema_is_closed_and_described() {
-    let component = &plugin().manifest().components[0];
+    let manifest = plugin().manifest();
+    let component = manifest.components.iter().find(|component| component.type_name.ends_with("AzCLI")).unwrap();
     assert_eq!(component.schema["required"], json!(["commands"]));
     assert_eq!(component.schema["additionalProperties"], json!(false));
     for (name, property) in component.schema["properties"].as_object().unwrap() {

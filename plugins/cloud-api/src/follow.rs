@@ -128,12 +128,7 @@ impl<W: Work> Follower<'_, W> {
         }
         // Its last words, as long as the host takes them.
         let left = until.saturating_duration_since(Instant::now()).min(self.times.last_words.max(Duration::from_millis(200)));
-        let _ = timeout(left, async {
-            while self.work.read_log().await.is_ok() {
-                sleep(Duration::from_millis(100)).await;
-            }
-        })
-        .await;
+        let _ = timeout(left, self.work.read_rest()).await;
         let outcome = Outcome::exited(code.filter(|code| *code != 0).unwrap_or(143));
         let words =
             if asked.reason == CancelReason::Timeout { "the task's time limit has passed" } else { "killed because the host asked for it" };

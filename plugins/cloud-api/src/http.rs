@@ -2,7 +2,10 @@
 
 use std::{future::Future, time::Duration};
 
-use reqwest::{Client, Request, RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    Client, Request, RequestBuilder, Response, StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use serde_json::Value;
 use switchyard_plugin_api::Error;
 use tokio::time::sleep;
@@ -19,7 +22,7 @@ pub trait Service: Sync {
     /// Adds what the service knows its callers by; `again` when it did not accept the last one.
     fn sign(&self, request: Request, again: bool) -> impl Future<Output = Result<Request, Error>> + Send;
     /// A refusal in words.
-    fn refused(&self, what: &str, status: StatusCode, body: &str) -> Error;
+    fn refused(&self, what: &str, status: StatusCode, headers: &HeaderMap, body: &str) -> Error;
     /// No answer at all.
     fn unreachable(&self, what: &str, why: &str) -> Error;
     /// An answer that makes no sense.
@@ -40,6 +43,17 @@ pub async fn send<S: Service>(
     what: &str,
     build: impl Fn(&Client) -> Result<RequestBuilder, Error> + Send + Sync,
 ) -> Result<Response, Error> {
+    send_expecting(service, http, what, &[], build).await
+}
+
+/// The same where some refusals are answers.
+pub async fn send_expecting<S: Service>(
+    service: &S,
+    http: &Client,
+    what: &str,
+    fine: &[StatusCode],
+    build: impl Fn(&Client) -> Result<RequestBuilder, Error> + Send + Sync,
+) -> Result<Response, Error> {
     let mut again = false;
     let mut pauses = PAUSES.iter();
     loop {
@@ -47,7 +61,7 @@ pub async fn send<S: Service>(
             build(http)?.build().map_err(|error| service.unexpected(what, &format!("the request is wrong: {}", reason(&error))))?;
         let request = service.sign(request, again).await?;
         let (error, wish) = match http.execute(request).await {
-            Ok(response) if response.status().is_success() => return Ok(response),
+            Ok(response) if response.status().is_success() || fine.contains(&response.status()) => return Ok(response),
             Ok(response) => {
                 let status = response.status();
                 if status == StatusCode::UNAUTHORIZED && !again {
@@ -55,7 +69,8 @@ pub async fn send<S: Service>(
                     continue;
                 }
                 let wish = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
-                let error = service.refused(what, status, &response.text().await.unwrap_or_default());
+                let headers = response.headers().clone();
+                let error = service.refused(what, status, &headers, &response.text().await.unwrap_or_default());
                 if !is_passing(status) {
                     return Err(error);
                 }

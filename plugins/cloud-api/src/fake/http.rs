@@ -32,22 +32,24 @@ impl Request {
     }
 }
 
+#[derive(Default)]
 pub struct Answer {
     pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
 }
 
 impl Answer {
     pub fn json(value: Value) -> Self {
-        Self { status: 200, body: value.to_string().into_bytes() }
+        Self { status: 200, body: value.to_string().into_bytes(), ..Self::default() }
     }
 
     pub fn bytes(body: Vec<u8>) -> Self {
-        Self { status: 200, body }
+        Self { status: 200, body, ..Self::default() }
     }
 
     pub fn error(status: u16, message: &str) -> Self {
-        Self { status, body: json!({ "error": { "code": status, "message": message } }).to_string().into_bytes() }
+        Self { status, ..Self::json(json!({ "error": { "code": status, "message": message } })) }
     }
 }
 
@@ -59,8 +61,10 @@ pub async fn serve(listener: TcpListener, answer: impl Fn(Request) -> Answer + S
             let mut stream = stream;
             let mut buffer = Vec::new();
             while let Some(request) = read(&mut stream, &mut buffer).await {
-                let Answer { status, body } = answer(request);
-                let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+                let Answer { status, headers, body } = answer(request);
+                let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                let head =
+                    format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
                 if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
                     return;
                 }

@@ -10,7 +10,10 @@ mod storage;
 
 use std::sync::Arc;
 
-use reqwest::{Method, Request, RequestBuilder, Response, StatusCode, header::AUTHORIZATION};
+use reqwest::{
+    Method, Request, RequestBuilder, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderMap},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use switchyard_plugin_api::{Context, Error, ErrorKind};
@@ -193,7 +196,7 @@ impl Service for Client {
         Ok(request)
     }
 
-    fn refused(&self, what: &str, status: StatusCode, body: &str) -> Error {
+    fn refused(&self, what: &str, status: StatusCode, _: &HeaderMap, body: &str) -> Error {
         let message = serde_json::from_str::<Value>(body)
             .ok()
             .and_then(|answer| answer.pointer("/error/message").and_then(Value::as_str).map(str::to_owned))
