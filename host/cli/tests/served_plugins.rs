@@ -28,6 +28,11 @@ fn drop_in(home: &Home, name: &str, content: &[u8], mode: u32) {
     fs::rename(staged, home.plugins().join(name)).unwrap();
 }
 
+fn misbehaving(crime: &str) -> String {
+    let runner = format!("type: dev.switchyard.test.Misbehave\n      crime: {crime}");
+    support::shell("['true']").replace("type: io.kestra.plugin.core.runner.Process", &runner)
+}
+
 /// The rows of `plugins list --json` of a file.
 fn rows(server: &Server<'_>, name: &str) -> Vec<Json> {
     let listed: Json = serde_json::from_str(&server.ask(&["plugins", "list", "--json"]).expect(0).stdout()).unwrap();
@@ -244,7 +249,7 @@ fn what_the_host_does_itself_begins_anew_and_an_empty_place_has_nothing_to_lose(
 #[test]
 fn what_plugins_cost_is_told_for_both_placements() {
     for (isolation, apart) in [("in-process", false), ("subprocess", true)] {
-        let home = Home::new(&["scripts"]);
+        let home = Home::new(&["scripts", "misbehave"]);
         home.file("switchyard.yaml", format!("plugins:\n  isolation:\n    default: {isolation}\n"));
         home.run(&["plugins", "usage", "--data-dir", "data"]).expect(2);
         let server = Server::start(&home);
@@ -256,7 +261,48 @@ fn what_plugins_cost_is_told_for_both_placements() {
         assert_eq!((&scripts["plugin"], &scripts["isolation"], &scripts["running"]), (&"scripts".into(), &isolation.into(), &0.into()));
         assert!(scripts["calls"].as_u64().unwrap() > 0, "{usage:#}");
         assert_eq!(scripts["pid"].is_u64() && scripts["memoryKib"].as_u64() > Some(0), apart, "{usage:#}");
+        assert!(scripts["polls"].is_u64() && scripts["threadLocal"].as_u64() > Some(0), "{usage:#}");
+        // An error is counted by its code.
+        let id = server.submit(&misbehaving("panic-in-run"));
+        server.end(&id);
         let table = server.ask(&["plugins", "usage"]).expect(0).stdout();
         assert!(table.contains("scripts 0.1.0") && table.contains(isolation), "{table}");
+        assert!(table.contains("misbehave errors: plugin::panic 1"), "{table}");
     }
+}
+
+/// What blocked the server is known before the restart that isolates it.
+#[test]
+fn a_preview_names_what_would_be_in_quarantine() {
+    let home = Home::new(&["scripts", "misbehave"]);
+    let server = Server::start(&home);
+    let preview = || server.ask(&["plugins", "preview"]).expect(0).stdout();
+    assert!(preview().contains("a restart would change nothing"));
+    // It ends another host, which shares what is known about plugins.
+    home.flow(&misbehaving("exit"), &[]).expect(7);
+    let said = preview();
+    for part in [
+        "where plugins run",
+        "misbehave 0.1.0: in quarantine after a restart, in a process of its own: it ended the host's process by itself",
+        "`switchyard plugins release misbehave` ends it",
+        "a restart would break nothing",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    server.ask(&["plugins", "release", "misbehave"]).expect(0);
+    assert!(preview().contains("a restart would change nothing"));
+}
+
+/// The notes beside the libraries are the first server's word, and the second one says so.
+#[test]
+fn two_servers_with_one_directory_do_not_argue() {
+    let home = Home::new(&["scripts"]);
+    let note = || fs::read_to_string(home.plugins().join("libswitchyard_plugin_scripts.so.status.json")).unwrap();
+    let first = Server::start(&home);
+    let word = note();
+    let mut second = Server::start_at(&home, "other", &[]);
+    second.running.as_mut().unwrap().until_error("another server has the same plugins");
+    assert_eq!(note(), word);
+    drop(first);
+    second.stop();
 }

@@ -23,6 +23,8 @@ use crate::{
 const LIBRARIES: &str = "libraries";
 const VERDICTS: &str = "verdicts";
 const REPORTS: &str = "reports";
+/// Names what hosts that run may still need; the entries themselves are recognised by their times.
+const USED: &str = "used";
 /// How long entries stay that nothing refers to any more.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -40,7 +42,7 @@ impl Cache {
             Refusal::new("plugin::no_cache", format!("the cache directory {} cannot be used: {e}", root.display()))
                 .with_help("name a writable directory for it")
         };
-        for name in [LIBRARIES, VERDICTS, REPORTS] {
+        for name in [LIBRARIES, VERDICTS, REPORTS, USED] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join(name)).map_err(failed)?;
         }
         let root = root.canonicalize().map_err(failed)?;
@@ -93,16 +95,30 @@ impl Cache {
         write_json(&self.index(), index);
     }
 
-    /// Removes what nothing refers to and nobody has touched for long.
+    /// A host that runs may need this content for longer.
+    pub fn mark_used(&self, hash: &str) {
+        let path = self.root.join(USED).join(hash);
+        let marked = fs::OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
+        if let Err(error) = marked.and_then(|file| file.set_modified(SystemTime::now())) {
+            tracing::warn!(path = %path.display(), %error, "the cache cannot be told that a plugin is in use");
+        }
+    }
+
+    /// Removes what nothing refers to, no host that runs may need, and nobody has touched for long.
     pub fn prune(&self, used: &[&str]) {
         let now = SystemTime::now();
-        for directory in [LIBRARIES, VERDICTS, REPORTS] {
+        let is_old = |entry: &fs::DirEntry| {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+            modified.and_then(|time| now.duration_since(time).ok()).is_some_and(|age| age > KEPT)
+        };
+        let marks = fs::read_dir(self.root.join(USED)).into_iter().flatten().flatten().filter(|mark| !is_old(mark));
+        let marks: Vec<String> = marks.map(|mark| mark.file_name().to_string_lossy().into_owned()).collect();
+        for directory in [LIBRARIES, VERDICTS, REPORTS, USED] {
             for entry in fs::read_dir(self.root.join(directory)).into_iter().flatten().flatten() {
                 let name = entry.file_name();
-                let kept = used.iter().any(|hash| name.to_string_lossy().starts_with(hash));
-                let modified = entry.metadata().and_then(|m| m.modified()).ok();
-                let old = modified.and_then(|time| now.duration_since(time).ok()).is_some_and(|age| age > KEPT);
-                if !kept && old {
+                let names = used.iter().copied().chain(marks.iter().map(String::as_str));
+                let kept = names.into_iter().any(|hash| name.to_string_lossy().starts_with(hash));
+                if !kept && is_old(&entry) {
                     // Somebody else may have removed it: that is what was wanted.
                     let _ = fs::remove_file(entry.path());
                 }

@@ -1,5 +1,7 @@
 //! Reads just enough of a 64-bit ELF file to refuse what `dlopen` would crash on. Every access is bounded by the file's length.
 
+use std::{fs, os::unix::fs::FileExt, path::Path};
+
 use crate::refusal::Refusal;
 
 /// What is worth knowing about a shared library.
@@ -16,7 +18,9 @@ pub(crate) struct Elf {
 const CLASS: u8 = 2;
 const DATA: u8 = if cfg!(target_endian = "little") { 1 } else { 2 };
 const SHARED_OBJECT: u16 = 3;
+const HEADER: usize = 64;
 const SEGMENT_DYNAMIC: u32 = 2;
+const SEGMENT_TLS: u32 = 7;
 const SECTION_NOBITS: u32 = 8;
 const SECTION_DYNSYM: u32 = 11;
 const TAG_FLAGS: u64 = 30;
@@ -25,6 +29,35 @@ const SYMBOL_SIZE: usize = 24;
 
 const MACHINES: &[(u16, &str)] =
     &[(3, "x86"), (40, "arm"), (62, "x86_64"), (183, "aarch64"), (243, "riscv64"), (22, "s390x"), (21, "powerpc64")];
+
+/// Bytes of thread-local data of each thread, and whether they are in the static TLS block; of a library that has passed every check.
+pub(crate) fn thread_local(path: &Path) -> Option<(u64, bool)> {
+    let file = fs::File::open(path).ok()?;
+    let read = |offset: u64, size: usize| {
+        let mut bytes = vec![0; size];
+        file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
+    };
+    let start = read(0, HEADER)?;
+    let header = File(&start);
+    let (table, size, count) = (header.u64(32).ok()?, header.u16(54).ok()?, header.u16(56).ok()?);
+    let segments = read(table, usize::from(size) * usize::from(count))?;
+    let (mut bytes, mut fixed) = (0, false);
+    for segment in segments.chunks_exact(usize::from(size).max(1)).map(File) {
+        match segment.u32(0).ok()? {
+            SEGMENT_TLS => bytes += segment.u64(40).ok()?,
+            SEGMENT_DYNAMIC => fixed |= flags(&read(segment.u64(8).ok()?, usize::try_from(segment.u64(32).ok()?).ok()?)?),
+            _ => {}
+        }
+    }
+    Some((bytes, fixed))
+}
+
+/// Whether a dynamic segment asks for the static TLS block.
+fn flags(dynamic: &[u8]) -> bool {
+    let (entries, _) = dynamic.as_chunks::<16>();
+    let value = |entry: &[u8; 16], from: usize| entry[from..from + 8].try_into().map_or(0, u64::from_ne_bytes);
+    entries.iter().any(|entry| value(entry, 0) == TAG_FLAGS && value(entry, 8) & FLAG_STATIC_TLS != 0)
+}
 
 /// Reads a library; looks for these symbols and this section.
 pub(crate) fn read(bytes: &[u8], symbols: &[&str], section: &str) -> Result<Elf, Refusal> {
@@ -139,9 +172,7 @@ impl<'a> File<'a> {
             let (kind, offset, length) = (self.u32(at)?, self.u64(at.saturating_add(8))?, self.u64(at.saturating_add(32))?);
             let content = self.slice(offset, length)?;
             if kind == SEGMENT_DYNAMIC {
-                let (entries, _) = content.as_chunks::<16>();
-                let value = |entry: &[u8; 16], from: usize| entry[from..from + 8].try_into().map_or(0, u64::from_ne_bytes);
-                found |= entries.iter().any(|entry| value(entry, 0) == TAG_FLAGS && value(entry, 8) & FLAG_STATIC_TLS != 0);
+                found |= flags(content);
             }
         }
         Ok(found)

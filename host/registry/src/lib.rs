@@ -46,7 +46,7 @@ pub use gate::{Gate, GateVerdict};
 pub use isolation::{Isolation, Placement, Rule, Rules};
 pub use lookout::{Lookout, News};
 pub use options::{Directory, Options, Trust};
-pub use outlook::{FileChange, FileFate, Outlook, TypeChange, TypeFate};
+pub use outlook::{FileChange, FileFate, Outlook, PlacementChange, TypeChange, TypeFate};
 pub use pattern::Pattern;
 pub use preflight::preflight_main;
 pub use quarantine::Entry as Quarantined;

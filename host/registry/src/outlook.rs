@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::{State, Status};
+use crate::{
+    isolation::Isolation,
+    status::{State, Status},
+};
 
 /// Everything that a restart would change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,9 @@ use crate::status::{State, Status};
 pub struct Outlook {
     pub files: Vec<FileChange>,
     pub types: Vec<TypeChange>,
+    /// Plugins that would run elsewhere.
+    #[serde(default)]
+    pub placements: Vec<PlacementChange>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +85,28 @@ pub struct TypeChange {
     pub reason: Option<String>,
 }
 
+/// What becomes of the place where a plugin's code runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementChange {
+    /// Such as `docker 1.2.0`, as it would be.
+    pub plugin: String,
+    /// Absent when it is not loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Isolation>,
+    pub after: Isolation,
+    /// Why it would be in quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
+    /// It is in quarantine, and would not be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
+}
+
 impl Outlook {
     /// From what a host has to what it would have.
     pub fn between(now: &[Status], next: &[Status]) -> Self {
-        Self { files: files(now, next), types: types(now, next) }
+        Self { files: files(now, next), types: types(now, next), placements: placements(now, next) }
     }
 
     /// The rows of what is there, in the words of a host that has not restarted yet.
@@ -108,7 +132,7 @@ impl Outlook {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.types.is_empty()
+        self.files.is_empty() && self.types.is_empty() && self.placements.is_empty()
     }
 
     /// What changes, a line each: the files, and the types that are lost although a file was not removed.
@@ -116,7 +140,8 @@ impl Outlook {
         let removed: Vec<_> = self.files.iter().filter(|file| file.after.is_none()).filter_map(|file| file.before.as_ref()).collect();
         let told = |lost: &&TypeChange| lost.fate == TypeFate::Lost && lost.before.as_ref().is_none_or(|label| !removed.contains(&label));
         let files = self.files.iter().map(FileChange::line);
-        files.chain(self.types.iter().filter(told).map(TypeChange::line)).collect()
+        let types = self.types.iter().filter(told).map(TypeChange::line);
+        files.chain(types).chain(self.placements.iter().map(PlacementChange::line)).collect()
     }
 }
 
@@ -165,6 +190,25 @@ impl TypeChange {
     }
 }
 
+impl PlacementChange {
+    pub fn line(&self) -> String {
+        let Self { plugin, .. } = self;
+        match (&self.quarantine, self.before) {
+            (Some(reason), _) => {
+                let id = plugin.split(' ').next().unwrap_or_default();
+                format!(
+                    "{plugin}: in quarantine after a restart, in a process of its own: {reason}; `switchyard plugins release {id}` ends it"
+                )
+            }
+            (None, Some(before)) if before != self.after => {
+                let why = if self.released { "its quarantine has ended" } else { "the configuration says so" };
+                format!("{plugin}: {} after a restart instead of {}: {why}", self.after.as_str(), before.as_str())
+            }
+            (None, _) => format!("{plugin}: out of quarantine after a restart, {} as configured", self.after.as_str()),
+        }
+    }
+}
+
 /// `docker 1.2.0`.
 fn label(row: &Status) -> Option<String> {
     Some(format!("{} {}", row.plugin.as_ref()?, row.version.as_ref()?))
@@ -208,6 +252,22 @@ fn files(now: &[Status], next: &[Status]) -> Vec<FileChange> {
         })
     });
     changes.collect()
+}
+
+fn placements(now: &[Status], next: &[Status]) -> Vec<PlacementChange> {
+    let mut changes: Vec<PlacementChange> = Vec::new();
+    for row in next.iter().filter(|row| row.state.is_usable()) {
+        let (Some(plugin), Some(after)) = (label(row), row.isolation) else { continue };
+        let was = now.iter().find(|was| was.plugin == row.plugin && was.isolation.is_some());
+        let quarantine = row.quarantine.clone().filter(|_| was.is_none_or(|was| was.quarantine.is_none()));
+        let released = row.quarantine.is_none() && was.is_some_and(|was| was.quarantine.is_some());
+        let before = was.and_then(|was| was.isolation);
+        let moves = before.is_some_and(|before| before != after);
+        if (quarantine.is_some() || released || moves) && !changes.iter().any(|change| change.plugin == plugin) {
+            changes.push(PlacementChange { plugin, before, after, quarantine, released });
+        }
+    }
+    changes
 }
 
 /// Every name that means something, with the row that serves it.
@@ -293,6 +353,41 @@ mod tests {
 
     fn superseded(row: Status) -> Status {
         Status { state: State::Superseded, reason: Some("a 1.0.0 is newer".to_owned()), ..row }
+    }
+
+    #[test]
+    fn where_a_plugin_would_run_is_said() {
+        use Isolation::{InProcess, Subprocess};
+        let at = |isolation, quarantine: Option<&str>| {
+            let quarantine = quarantine.map(str::to_owned);
+            vec![Status { isolation: Some(isolation), quarantine, ..row("a.so", "a", "1.0.0", "1", "x.A", &[]) }]
+        };
+        let why = Some("it ended the host by SIGSEGV");
+        let bad = "a 1.0.0: in quarantine after a restart, in a process of its own: it ended the host by SIGSEGV; \
+                   `switchyard plugins release a` ends it";
+        for (now, next, line) in [
+            (at(InProcess, None), at(InProcess, None), None),
+            (at(InProcess, None), at(Subprocess, why), Some(bad)),
+            (at(Subprocess, None), at(Subprocess, why), Some(bad)),
+            (at(Subprocess, why), at(Subprocess, why), None),
+            (
+                at(Subprocess, why),
+                at(InProcess, None),
+                Some("a 1.0.0: in-process after a restart instead of subprocess: its quarantine has ended"),
+            ),
+            (at(Subprocess, why), at(Subprocess, None), Some("a 1.0.0: out of quarantine after a restart, subprocess as configured")),
+            (
+                at(InProcess, None),
+                at(Subprocess, None),
+                Some("a 1.0.0: subprocess after a restart instead of in-process: the configuration says so"),
+            ),
+        ] {
+            let outlook = Outlook::between(&now, &next);
+            assert_eq!(outlook.lines(), line.into_iter().collect::<Vec<_>>());
+            assert_eq!(outlook.is_empty(), line.is_none());
+        }
+        let new = Outlook::between(&[], &at(Subprocess, why));
+        assert_eq!(new.lines()[1..], [bad], "a new file of a plugin that is known to be bad");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 use switchyard_plugin_api::{Component, ComponentKind, DynTask, DynTaskRunner, Error, Manifest, PluginInfo, PluginSet, abi::host::Module};
 
 use crate::{
-    blame,
+    blame, elf,
     events::Forward,
     isolation::{Isolation, Placement},
     library,
@@ -191,6 +191,14 @@ impl Plugin {
                 let living = process.pid().and_then(|pid| Some((Facts::of_process(pid)?, Some(pid))));
                 Some(living.unwrap_or_default())
             }
+        }
+    }
+
+    /// Bytes of thread-local data of each thread, and whether they take room in the static TLS block.
+    pub fn thread_local(&self) -> (u64, bool) {
+        match &self.origin {
+            Origin::BuiltIn(_) => (0, false),
+            Origin::Library(file) => elf::thread_local(&file.copy).unwrap_or_default(),
         }
     }
 

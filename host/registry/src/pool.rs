@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{
     usage::Calls,
-    watch::{Blocked, Spawn, Watch, Work},
+    watch::{Blocked, POLL, Spawn, Watch, Work},
 };
 
 pub(crate) struct Pool {
@@ -109,7 +109,7 @@ impl<T> Future for Watched<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let _entry = self.watch.enter(&self.plugin, "poll");
+        let _entry = self.watch.enter(&self.plugin, POLL);
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(context)));
         match polled {
             Ok(poll) => poll.map(Ok),

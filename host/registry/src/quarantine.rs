@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{blame, cache};
 
 const FILE: &str = "quarantine.json";
+const LOCK: &str = "quarantine.lock";
 
 /// Why a plugin is in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,7 @@ impl Quarantine {
 
     /// The first reason stays: it is the one that was not expected.
     pub fn add(&self, plugin: &str, reason: &str) {
+        let _alone = self.alone();
         let mut entries = self.entries();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         entries.entry(plugin.to_owned()).or_insert_with(|| Entry { reason: reason.to_owned(), since });
@@ -53,12 +55,19 @@ impl Quarantine {
     }
 
     pub fn release(&self, plugin: &str) -> io::Result<bool> {
+        let _alone = self.alone();
         let mut entries = self.entries();
         let found = entries.remove(plugin).is_some();
         if found {
             self.write(&entries)?;
         }
         Ok(found)
+    }
+
+    /// Several hosts may share the record: who changes it does so alone. Where that cannot be had, changing it is still better.
+    fn alone(&self) -> Option<fs::File> {
+        let file = fs::OpenOptions::new().create(true).write(true).truncate(false).open(self.directory.join(LOCK)).ok()?;
+        file.lock().ok().map(|()| file)
     }
 
     fn entries(&self) -> BTreeMap<String, Entry> {

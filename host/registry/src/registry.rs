@@ -1,15 +1,19 @@
 //! The registry: every component by name, whatever it came from.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use switchyard_model::suggestion;
 use switchyard_plugin_api::{Component, ComponentKind, DynTask, DynTaskRunner, Manifest, PluginSet};
 
 use crate::{
+    cache::Cache,
     catalog::{Catalog, Claim, Place},
     error::Error,
     gate::Gate,
@@ -37,6 +41,8 @@ struct Inner {
     refused: Vec<Status>,
     pool: Arc<Pool>,
     quarantine: Quarantine,
+    /// It was said that another server keeps the notes.
+    told: AtomicBool,
     /// Schemas that were needed so far, by canonical type.
     schemas: Mutex<HashMap<String, Arc<Properties>>>,
 }
@@ -71,7 +77,16 @@ impl Registry {
         let record = quarantine.clone();
         let blocked = Arc::new(move |plugin: &str, reason: String| record.add(plugin, &reason));
         let pool = Pool::new(options.pool_threads, options.slow_call, options.unresponsive_after, blocked);
-        Self(Arc::new(Inner { options, plugins, catalog, refused, pool, quarantine, schemas: Mutex::default() }))
+        Self(Arc::new(Inner {
+            options,
+            plugins,
+            catalog,
+            refused,
+            pool,
+            quarantine,
+            told: AtomicBool::new(false),
+            schemas: Mutex::default(),
+        }))
     }
 
     /// The task runner of a type, by any of its names. Opens its library at the first call.
@@ -276,8 +291,17 @@ impl Registry {
             let kept: Vec<&Path> = by_file.keys().copied().collect();
             self.0.options.directories.iter().for_each(|directory| status::remove_notes(&directory.path, &kept));
         }
+        let mut others = BTreeSet::new();
         for (file, rows) in by_file {
-            write_note(file, &rows, author);
+            others.extend(write_note(file, &rows, author).err());
+        }
+        if let (Author::Server, Some(pid)) = (author, others.first())
+            && !self.0.told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                pid,
+                "another server has the same plugins: the `.status.json` files beside them are its word as long as it runs"
+            );
         }
     }
 
@@ -295,6 +319,7 @@ impl Registry {
         let usage = |plugin: &Plugin| {
             let (facts, pid) = plugin.facts()?;
             let calls = self.0.pool.calls(&plugin.id);
+            let (thread_local, static_tls) = plugin.thread_local();
             let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
             Some(Usage {
                 plugin: plugin.info.id.clone(),
@@ -304,6 +329,11 @@ impl Registry {
                 busy_micros: micros(calls.busy),
                 longest_micros: micros(calls.longest),
                 running: calls.running,
+                polls: calls.polls,
+                poll_micros: micros(calls.polling),
+                errors: calls.errors,
+                thread_local,
+                static_tls,
                 threads: facts.threads,
                 cpu_millis: facts.cpu_millis,
                 pid,
@@ -313,6 +343,14 @@ impl Registry {
             })
         };
         self.0.plugins.iter().filter_map(usage).collect()
+    }
+
+    /// Says that the private copies are in use: what nobody has touched for long is removed from the cache by whoever starts next.
+    pub(crate) fn keep_copies(&self) {
+        let cache = Cache::open(&self.0.options.cache_dir, self.0.options.trust);
+        // What is wrong with the cache was said when it was read.
+        let Ok(cache) = cache else { return };
+        self.0.plugins.iter().filter_map(Plugin::hash).for_each(|hash| cache.mark_used(hash));
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -141,12 +141,13 @@ pub(crate) enum Author {
     Server,
 }
 
-/// Writes `NAME.so.status.json` when it would say something new and the directory is writable.
-pub(crate) fn write_note(file: &Path, rows: &[&Status], author: Author) {
+/// Writes `NAME.so.status.json` when it would say something new and the directory is writable. The error is a server that runs, whose
+/// word the note is.
+pub(crate) fn write_note(file: &Path, rows: &[&Status], author: Author) -> Result<(), u32> {
     let path = note(file);
     let present = fs::read(&path).ok();
-    if author == Author::Command && present.as_deref().is_some_and(is_of_another) {
-        return;
+    if let Some(pid) = present.as_deref().and_then(other_server) {
+        return Err(pid);
     }
     let note = Note {
         host: env!("CARGO_PKG_VERSION").to_owned(),
@@ -154,13 +155,14 @@ pub(crate) fn write_note(file: &Path, rows: &[&Status], author: Author) {
         server: (author == Author::Server).then(std::process::id),
         components: rows,
     };
-    let Ok(mut json) = serde_json::to_vec_pretty(&note) else { return };
+    let Ok(mut json) = serde_json::to_vec_pretty(&note) else { return Ok(()) };
     json.push(b'\n');
     if present.is_some_and(|present| present == json) {
-        return;
+        return Ok(());
     }
     // A directory that cannot be written has no notes; the list is still there.
     let _ = cache::write(&path, &json, 0o644);
+    Ok(())
 }
 
 /// Removes the notes of a directory whose libraries are neither there nor among `kept`.
@@ -169,7 +171,10 @@ pub(crate) fn remove_notes(directory: &Path, kept: &[&Path]) {
         let name = entry.file_name();
         let Some(library) = name.to_str().and_then(|name| name.strip_suffix(ENDING)) else { continue };
         let library = directory.join(library);
-        let ours = || fs::read(entry.path()).is_ok_and(|bytes| serde_json::from_slice::<Note<IgnoredAny>>(&bytes).is_ok());
+        let ours = || {
+            let is_note = |bytes: &[u8]| serde_json::from_slice::<Note<IgnoredAny>>(bytes).is_ok();
+            fs::read(entry.path()).is_ok_and(|bytes| is_note(&bytes) && other_server(&bytes).is_none())
+        };
         if !kept.contains(&&*library) && library.symlink_metadata().is_err() && ours() {
             // Somebody else may have removed it: that is what was wanted.
             let _ = fs::remove_file(entry.path());
@@ -183,8 +188,10 @@ fn note(file: &Path) -> PathBuf {
     file.with_file_name(name)
 }
 
-/// Whether a note is the word of a server that runs.
-fn is_of_another(note: &[u8]) -> bool {
-    let server = serde_json::from_slice::<Note<IgnoredAny>>(note).ok().and_then(|note| note.server);
-    server.is_some_and(|pid| pid != std::process::id() && Path::new("/proc").join(pid.to_string()).exists())
+/// The server that runs, and is not this one, whose word a note is.
+fn other_server(note: &[u8]) -> Option<u32> {
+    let server = serde_json::from_slice::<Note<IgnoredAny>>(note).ok()?.server?;
+    // A number is given again; another program under it is no server.
+    let name = |pid: &str| fs::read(Path::new("/proc").join(pid).join("comm")).ok();
+    (server != std::process::id() && name(&server.to_string()).is_some_and(|there| Some(there) == name("self"))).then_some(server)
 }

@@ -17,9 +17,23 @@ pub(crate) struct Timed<T: ?Sized> {
 }
 
 impl<T: ?Sized> Timed<T> {
-    fn timed<R>(&self, what: &'static str, call: impl FnOnce(&T) -> R) -> R {
-        let _entry = self.watch.enter(&self.plugin, what);
-        call(&self.inner)
+    fn timed<R>(&self, what: &'static str, call: impl FnOnce(&T) -> Result<R, Error>) -> Result<R, Error> {
+        let entry = self.watch.enter(&self.plugin, what);
+        let result = call(&self.inner);
+        drop(entry);
+        result.inspect_err(|error| self.watch.failed(&self.plugin, &error.code))
+    }
+
+    fn begun<R: Send + 'static>(
+        &self,
+        what: &'static str,
+        call: impl FnOnce(&T) -> BoxFuture<Result<R, Error>>,
+    ) -> BoxFuture<Result<R, Error>> {
+        let entry = self.watch.enter(&self.plugin, what);
+        let work = call(&self.inner);
+        drop(entry);
+        let (watch, plugin) = (Arc::clone(&self.watch), Arc::clone(&self.plugin));
+        Box::pin(async move { work.await.inspect_err(|error| watch.failed(&plugin, &error.code)) })
     }
 }
 
@@ -33,19 +47,19 @@ impl DynTaskRunner for Timed<dyn DynTaskRunner> {
     }
 
     fn preview(&self, request: RunRequest) -> BoxFuture<Result<Preview, Error>> {
-        self.timed("preview", |runner| runner.preview(request))
+        self.begun("preview", |runner| runner.preview(request))
     }
 
     fn run(&self, request: RunRequest, context: Context) -> BoxFuture<Result<Outcome, Error>> {
-        self.timed("run", |runner| runner.run(request, context))
+        self.begun("run", |runner| runner.run(request, context))
     }
 
     fn attach(&self, request: RunRequest, checkpoint: Option<Value>, context: Context) -> BoxFuture<Result<Attached, Error>> {
-        self.timed("attach", |runner| runner.attach(request, checkpoint, context))
+        self.begun("attach", |runner| runner.attach(request, checkpoint, context))
     }
 
     fn health(&self, properties: Value) -> BoxFuture<Result<Health, Error>> {
-        self.timed("health", |runner| runner.health(properties))
+        self.begun("health", |runner| runner.health(properties))
     }
 }
 
@@ -59,6 +73,6 @@ impl DynTask for Timed<dyn DynTask> {
     }
 
     fn run(&self, request: TaskRequest, context: Context) -> BoxFuture<Result<TaskOutcome, Error>> {
-        self.timed("run", |task| task.run(request, context))
+        self.begun("run", |task| task.run(request, context))
     }
 }

@@ -1,6 +1,6 @@
 //! What each plugin has cost since the host started: its calls, and what the system says of its threads or its process.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,20 @@ pub struct Usage {
     /// How long they kept threads of the host, in microseconds.
     pub busy_micros: u64,
     pub longest_micros: u64,
+    /// Of them polls of its futures, and how long these took.
+    #[serde(default)]
+    pub polls: u64,
+    #[serde(default)]
+    pub poll_micros: u64,
+    /// Calls and runs that ended in an error, by its code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, u64>,
+    /// Bytes of thread-local data of each thread.
+    #[serde(default)]
+    pub thread_local: u64,
+    /// They are in the static TLS block, which has room for few libraries.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub static_tls: bool,
     /// Futures that are not finished.
     pub running: usize,
     /// Those of its own runtime; in a process of its own all of them.
@@ -38,19 +52,36 @@ pub struct Usage {
 }
 
 /// What the watchdog counted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Calls {
     pub count: u64,
     pub busy: Duration,
     pub longest: Duration,
     pub running: usize,
+    pub polls: u64,
+    pub polling: Duration,
+    pub errors: BTreeMap<String, u64>,
 }
 
 impl Calls {
-    pub fn add(&mut self, took: Duration) {
+    pub fn add(&mut self, took: Duration, poll: bool) {
         self.count += 1;
+        if poll {
+            self.polls += 1;
+            self.polling += took;
+        }
         self.busy += took;
         self.longest = self.longest.max(took);
+    }
+}
+
+/// Codes of errors that are counted by themselves; a plugin may make one up for each of its errors.
+const MOST_CODES: usize = 100;
+
+impl Calls {
+    pub fn failed(&mut self, code: &str) {
+        let code = if self.errors.len() >= MOST_CODES && !self.errors.contains_key(code) { "other" } else { code };
+        *self.errors.entry(code.to_owned()).or_default() += 1;
     }
 }
 

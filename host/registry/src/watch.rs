@@ -21,6 +21,9 @@ pub(crate) type Blocked = Arc<dyn Fn(&str, String) + Send + Sync>;
 /// Polls a ping somewhere and tells when it is answered.
 pub(crate) type Spawn = Arc<dyn Fn(BoxFuture<()>) + Send + Sync>;
 
+/// What a poll of a future is called.
+pub(crate) const POLL: &str = "poll";
+
 #[derive(Default)]
 struct State {
     next: u64,
@@ -111,7 +114,12 @@ impl Watch {
 
     /// What was counted for a plugin.
     pub fn calls(&self, plugin: &str) -> Calls {
-        self.lock().plugins.get(plugin).map(|plugin| Calls { running: plugin.work, ..plugin.calls }).unwrap_or_default()
+        self.lock().plugins.get(plugin).map(|plugin| Calls { running: plugin.work, ..plugin.calls.clone() }).unwrap_or_default()
+    }
+
+    /// A call or a run of a plugin ended in an error.
+    pub fn failed(&self, plugin: &Arc<str>, code: &str) {
+        self.lock().plugins.entry(plugin.clone()).or_default().calls.failed(code);
     }
 
     /// Ends the thread.
@@ -250,7 +258,7 @@ impl Drop for Entry {
         let Some(call) = state.calls.remove(&self.id) else { return };
         let took = call.since.elapsed();
         let plugin = state.plugins.entry(call.plugin.clone()).or_default();
-        plugin.calls.add(took);
+        plugin.calls.add(took, call.what == POLL);
         if took < self.watch.slow {
             return;
         }

@@ -33,6 +33,9 @@ const ROUND: Duration = Duration::from_secs(60);
 /// The same where the system does not watch them at all.
 const SHORT_ROUND: Duration = Duration::from_secs(2);
 
+/// How often the cache is told that what is loaded is in use; far less than it keeps what is not.
+const KEEP: Duration = Duration::from_secs(24 * 3600);
+
 /// Looks after the directories of a registry until it is dropped.
 #[derive(Debug)]
 pub struct Lookout {
@@ -100,6 +103,8 @@ impl<Tell: Fn(News)> Look<Tell> {
         // Something may have changed since the host looked.
         let mut checked = None;
         let mut due = Some(Instant::now() + SETTLE);
+        self.registry.keep_copies();
+        let mut kept = Instant::now();
         loop {
             let round = if self.eyes.trouble().is_some() { SHORT_ROUND } else { ROUND };
             let wait = due.map_or(round, |due| due.saturating_duration_since(Instant::now()));
@@ -123,6 +128,10 @@ impl<Tell: Fn(News)> Look<Tell> {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     due = None;
+                    if kept.elapsed() > KEEP {
+                        self.registry.keep_copies();
+                        kept = Instant::now();
+                    }
                     let adjusted = self.eyes.adjust();
                     let now = Glance::at(self.registry.options());
                     if adjusted || now != seen {

@@ -1,8 +1,13 @@
 //! What is remembered between starts, and what happens when it is broken, old or gone.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::SystemTime};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
-use switchyard_registry::{Registry, State};
+use switchyard_registry::{Lookout, Registry, State};
 
 use crate::host::{Host, RUNNER, misbehave};
 
@@ -91,6 +96,27 @@ fn a_change_that_keeps_size_and_time_is_seen() {
     fs::write(&path, vec![b'x'; usize::try_from(size).unwrap()]).unwrap();
     fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     assert_eq!(host.rows(&host.open(), "m.so")[0].code.as_deref(), Some("plugin::not_elf"));
+}
+
+/// Two months later: the file was replaced, and another host starts with the same cache.
+#[test]
+fn what_a_running_host_may_need_stays() {
+    for serves in [true, false] {
+        let host = Host::new().with("m.so", &misbehave());
+        let registry = host.open();
+        let lookout = serves.then(|| Lookout::start(&registry, |_| {}).unwrap());
+        let copy = files(&host, "libraries").remove(0);
+        let marks = || fs::read_dir(host.cache().join("used")).unwrap().count();
+        while serves && marks() == 0 {
+            std::thread::yield_now();
+        }
+        fs::File::open(&copy).unwrap().set_modified(SystemTime::now() - Duration::from_secs(60 * 24 * 3600)).unwrap();
+        host.add("m.so", b"not a library any more");
+        drop(host.open());
+        assert_eq!(copy.exists(), serves, "a host that looks after its directories says what it needs");
+        assert_eq!(registry.runner(RUNNER).is_ok(), serves);
+        drop(lookout);
+    }
 }
 
 #[test]

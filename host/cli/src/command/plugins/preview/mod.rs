@@ -175,6 +175,13 @@ impl Document {
                 text.push_str(&format!("  {line}\n"));
             }
         }
+        if !self.outlook.placements.is_empty() {
+            text.push_str("\nwhere plugins run\n");
+        }
+        for change in &self.outlook.placements {
+            let line = if change.quarantine.is_some() { palette.doubtful(change.line()).to_string() } else { change.line() };
+            text.push_str(&format!("  {line}\n"));
+        }
         for PluginChange { plugin, before, after, changes } in &self.changes {
             text.push_str(&format!("\n{} {before} -> {after}\n", palette.bold(plugin)));
             text.push_str(&diff::change::text(palette, changes).trim_start_matches('\n').replace("\n\n", "\n"));
