@@ -138,8 +138,9 @@ impl Follower<'_> {
             job.containers.iter().filter(|container| container.name != MAIN && container.exit_code.is_some_and(|code| code != 0))
         {
             let Some(stream) = &container.stream else { continue };
+            let level = if outcome::only_skipped(job) { Level::Warn } else { Level::Error };
             for event in self.client.last_events(stream, LAST).await.unwrap_or_default() {
-                self.context.message(Level::Error, format!("{}: {}", container.name, event.message.trim_end()));
+                self.context.message(level, format!("{}: {}", container.name, event.message.trim_end()));
             }
         }
     }

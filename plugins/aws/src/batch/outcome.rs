@@ -2,7 +2,8 @@
 
 use switchyard_plugin_api::{Error, FailureReason, Outcome};
 
-use crate::api::{Job, Status};
+use super::document::OUTPUT;
+use crate::api::{Job, MAIN, Status};
 
 /// The exit code of a job whose command has none.
 pub fn code_of(status: Status) -> i32 {
@@ -23,6 +24,15 @@ pub fn command_code(job: &Job) -> Option<i32> {
     job.main().and_then(|main| main.exit_code).filter(|code| *code != 0)
 }
 
+/// The AWS CLI's exit code when it skipped what is no file: dead links, sockets, pipes.
+const SKIPPED: i32 = 2;
+
+/// Whether the command succeeded, and all its files came back that are files.
+pub fn only_skipped(job: &Job) -> bool {
+    let code = |name: &str| job.containers.iter().find(|container| container.name == name).and_then(|container| container.exit_code);
+    job.status == Status::Failed && code(MAIN) == Some(0) && code(OUTPUT) == Some(SKIPPED)
+}
+
 /// What Batch and its containers say about the end.
 fn said(job: &Job) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -41,7 +51,7 @@ fn said(job: &Job) -> String {
 
 /// The outcome of a job that ended by itself, or the error when its command never could run.
 pub fn of(job: &Job) -> Result<Outcome, Error> {
-    if job.status == Status::Succeeded {
+    if job.status == Status::Succeeded || only_skipped(job) {
         return Ok(Outcome::exited(0));
     }
     let words = said(job);

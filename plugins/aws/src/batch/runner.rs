@@ -64,8 +64,12 @@ impl TaskRunner for AwsBatch {
     async fn preview(&self, request: RunRequest<Properties>) -> Result<Preview, Error> {
         document::check(&request)?;
         let properties = &request.properties;
-        let moves = Moves::of(&request);
+        let mut moves = Moves::of(&request);
         let mut notes = Vec::new();
+        if properties.bucket().is_some() && !request.files.working_dir.exists() {
+            moves.inputs = true;
+            notes.push("shown is a task with input files; without any there is no container for them".to_owned());
+        }
         let config = Config::of(&request.config);
         let name = &properties.compute_environment_arn;
         let asked =

@@ -74,6 +74,15 @@ async fn b9_a_link_of_the_host_is_not_followed_and_a_failed_command_brings_nothi
 }
 
 #[tokio::test]
+async fn b9_what_is_no_file_does_not_fail_the_task() {
+    let setup = Setup::new("cd \"$WORKING_DIR\"; ln -s /nowhere dead; echo x > out.txt").outputs(&["out.txt"]);
+    assert_eq!(setup.run().await.unwrap().exit_code, 0);
+    assert_eq!(setup.read("out.txt"), b"x\n");
+    assert!(setup.host.warnings().iter().any(|warning| warning.contains("outputFiles: warning: Skipping")), "{:?}", setup.host.warnings());
+    setup.assert_gone();
+}
+
+#[tokio::test]
 async fn b14_thousands_of_objects_go_and_nothing_else() {
     let setup = Setup::new("true");
     setup.write("input", "x");

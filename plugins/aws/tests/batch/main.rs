@@ -9,5 +9,6 @@ mod fake;
 mod files;
 mod lifecycle;
 mod restart;
+mod serve;
 mod setup;
 mod trouble;

@@ -128,6 +128,8 @@ impl Setup {
         assert!(left.is_empty(), "definitions are left: {left:?}");
         assert!(state.objects.is_empty(), "files are left: {:?}", state.objects.keys());
         assert_eq!(state.queues.keys().collect::<Vec<_>>(), ["tasks"], "queues are left");
+        let warnings = self.host.warnings();
+        assert!(!warnings.iter().any(|warning| warning.contains("left on AWS")), "{warnings:?}");
     }
 }
 

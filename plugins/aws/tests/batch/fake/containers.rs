@@ -74,9 +74,13 @@ impl Aws {
             job["status"] = "RUNNING".into();
             job["ecsProperties"]["taskProperties"][0]["containers"][number]["logStreamName"] = stream.as_str().into();
         });
-        let argv: Vec<String> = serde_json::from_value(container["command"].clone()).unwrap();
+        let mut argv: Vec<String> = serde_json::from_value(container["command"].clone()).unwrap();
         if argv.first().is_some_and(|word| word == "s3") {
-            return self.copy(&argv[1..], &stream);
+            let cli = self.state().cli.clone();
+            match cli {
+                Some(cli) => argv.insert(0, cli.to_str().unwrap().to_owned()),
+                None => return self.copy(&argv[1..], &stream),
+            }
         }
         if container["image"] == "missing" {
             return NEVER;
@@ -117,15 +121,23 @@ impl Aws {
                 }
                 0
             }
-            (None, Some(to)) if to.starts_with(super::BUCKET) => {
+            (None, Some(to)) if to.split('/').next().is_some_and(|bucket| state.buckets.contains(bucket)) => {
                 let mut found = Vec::new();
                 walk(Path::new(from), Path::new(from), &mut found);
+                let mut code = 0;
                 for (name, content) in found {
-                    if excluded.as_ref().is_none_or(|end| !name.ends_with(end.as_str())) {
-                        state.objects.insert(format!("{to}{name}"), content);
+                    match content {
+                        _ if excluded.as_ref().is_some_and(|end| name.ends_with(end.as_str())) => {}
+                        Some(content) => drop(state.objects.insert(format!("{to}{name}"), content)),
+                        // Dead links, sockets and pipes.
+                        None => code = 2,
                     }
                 }
-                0
+                drop(state);
+                if code != 0 {
+                    self.log(stream, "warning: Skipping file");
+                }
+                code
             }
             _ => {
                 drop(state);
@@ -178,13 +190,14 @@ impl Aws {
     }
 }
 
-fn walk(root: &Path, folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+/// Files with their contents; none for what cannot be read.
+fn walk(root: &Path, folder: &Path, found: &mut Vec<(String, Option<Vec<u8>>)>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             walk(root, &path, found);
-        } else if let Ok(content) = fs::read(&path) {
-            found.push((path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), content));
+        } else {
+            found.push((path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), fs::read(&path).ok()));
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct State {
     /// Streams whose events nobody sees yet.
     pub late: BTreeSet<String>,
     pub groups: BTreeSet<String>,
+    pub buckets: BTreeSet<String>,
+    /// A real AWS CLI for the containers for files, instead of a stand-in.
+    pub cli: Option<PathBuf>,
     /// `bucket/key`.
     pub objects: BTreeMap<String, Vec<u8>>,
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
@@ -95,6 +98,7 @@ impl Aws {
                     state.environment(name, kind);
                 }
                 state.queue("tasks");
+                state.buckets.insert(BUCKET.into());
                 state.keys.insert(KEY.into(), (SECRET.into(), None));
                 let aws = Self(Arc::new(Inner { state: Mutex::new(state), mount: tempfile::tempdir().unwrap(), address }));
                 sender.send(aws.clone()).unwrap();

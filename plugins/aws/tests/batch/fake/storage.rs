@@ -1,7 +1,7 @@
 //! S3, by path.
 
 use super::{
-    Aws, BUCKET,
+    Aws,
     http::{Answer, Request},
 };
 
@@ -28,10 +28,10 @@ impl Aws {
     pub(super) fn storage(&self, _: &str, request: &Request) -> Answer {
         let path = percent_encoding::percent_decode_str(request.path.trim_start_matches('/')).decode_utf8_lossy().into_owned();
         let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
-        if bucket != BUCKET {
+        let mut state = self.state();
+        if !state.buckets.contains(bucket) {
             return error(404, "NoSuchBucket");
         }
-        let mut state = self.state();
         let full = format!("{bucket}/{key}");
         let flag = |name: &str| request.query(name).is_some();
         match (request.method.as_str(), key) {
@@ -61,10 +61,12 @@ impl Aws {
                 let body = String::from_utf8_lossy(&request.body).into_owned();
                 let keys: Vec<String> = body.split("<Key>").skip(1).map(|rest| unescape(rest.split("</Key>").next().unwrap())).collect();
                 assert!(keys.len() <= 1000, "at most a thousand keys");
+                let mut deleted = String::new();
                 for key in keys {
                     state.objects.remove(&format!("{bucket}/{key}"));
+                    deleted.push_str(&format!("<Deleted><Key>{}</Key></Deleted>", escape(&key)));
                 }
-                xml("<DeleteResult></DeleteResult>".to_owned())
+                xml(format!("<DeleteResult>{deleted}</DeleteResult>"))
             }
             ("POST", _) if flag("uploadId") => {
                 let Some(parts) = state.uploads.remove(&full) else { return error(404, "NoSuchUpload") };
