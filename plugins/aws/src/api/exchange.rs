@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use object_store::{aws::AwsAuthorizer, client::HttpRequestBody};
+use switchyard_cloud_api::http::reason;
 use switchyard_plugin_api::Error;
 use tokio::time::sleep;
 
@@ -31,17 +32,6 @@ pub struct Exchange<'a> {
     pub url: String,
     pub headers: &'a [(&'static str, &'a str)],
     pub body: Bytes,
-}
-
-/// The innermost reason, which says most.
-pub fn reason(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 /// Between three and five quarters of a pause: tasks that were refused together come back apart.

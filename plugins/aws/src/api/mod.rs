@@ -10,20 +10,20 @@ mod storage;
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use object_store::aws::AmazonS3;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use switchyard_cloud_api::http::{self, reason};
 use switchyard_plugin_api::Error;
 
 #[cfg(test)]
 pub use batch::Container;
 pub use batch::{Environment, Job, MAIN, Status};
 pub use error::{is_missing, is_passing};
-pub use exchange::{Again, Sts, escape, form, reason};
+pub use exchange::{Again, Sts, escape, form};
 pub use jobs::Watch;
 pub use logs::Event;
 pub use storage::of_storage;
@@ -87,12 +87,7 @@ impl Client {
     }
 
     fn new(properties: &Properties, config: &Config) -> Result<Self, Error> {
-        // One provider for all of the program; another one that was first is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
-            .build()
+        let http = http::client()
             .map_err(|error| Error::environment("aws_batch::no_client", format!("no HTTP client can be made: {}", reason(&error))))?;
         let region = properties.region.trim().to_owned();
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };

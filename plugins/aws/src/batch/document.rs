@@ -42,7 +42,7 @@ impl Moves {
 
 /// Paths as the command sees them.
 pub fn paths(properties: &Properties, files: &Files) -> Paths {
-    let folder = name::folder(files);
+    let folder = switchyard_cloud_api::name::folder(files);
     let working_dir = format!("{}/{folder}", properties.mount_path.trim_end_matches('/'));
     Paths {
         output_dir: files.output_dir.as_ref().map(|output| format!("{working_dir}/{output}")),

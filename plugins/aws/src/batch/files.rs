@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart, aws::AmazonS3, path::Path as Key};
+use switchyard_cloud_api::{local, name};
 use switchyard_plugin_api::{
     Context, Error, Files, Level,
     transfer::{self, Moved, Wanted},
@@ -13,7 +14,6 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
 };
 
-use super::name;
 use crate::api::of_storage;
 
 /// Keeps the output directory in a bucket, which knows no empty folders.
@@ -30,27 +30,11 @@ pub struct Folder {
     folder: String,
 }
 
-fn failed(doing: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::environment("aws_batch::file", format!("{} cannot be {doing}: {error}", path.display()))
-        .with_help("check the host's disk and rights")
-}
+/// Code of errors of the host's files.
+const FILE: &str = "aws_batch::file";
 
-/// Everything below the working directory, as relative paths. A link could lead out of it.
-async fn list(root: &Path) -> Result<Vec<PathBuf>, Error> {
-    let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
-    while let Some(folder) = folders.pop() {
-        let path = root.join(&folder);
-        let mut entries = fs::read_dir(&path).await.map_err(|error| failed("listed", &path, &error))?;
-        while let Some(entry) = entries.next_entry().await.map_err(|error| failed("listed", &path, &error))? {
-            let name = folder.join(entry.file_name());
-            match entry.file_type().await.map_err(|error| failed("read", &path, &error))? {
-                kind if kind.is_dir() => folders.push(name),
-                kind if kind.is_file() => found.push(name),
-                _ => {}
-            }
-        }
-    }
-    Ok(found)
+fn failed(doing: &str, path: &Path, error: &std::io::Error) -> Error {
+    local::failed(FILE, doing, path, error)
 }
 
 impl Folder {
@@ -75,7 +59,7 @@ impl Folder {
             let key = self.key(&format!("{output}/{MARK}"))?;
             self.store.put(&key, Vec::new().into()).await.map_err(self.wrong("uploading a file"))?;
         }
-        let names = list(&files.working_dir).await?;
+        let names = local::list(&files.working_dir, FILE)?.files;
         let mut moved = Moved::default();
         let mut uploads = stream::iter(names).map(|name| self.upload_file(&files.working_dir, name)).buffer_unordered(AT_ONCE);
         while let Some(one) = uploads.try_next().await? {
@@ -146,15 +130,11 @@ impl Folder {
             if name.ends_with(MARK) || !wanted.takes(&name) {
                 continue;
             }
-            match transfer::inside(Path::new(&name)) {
-                Some(inside) => places.push((inside, key)),
-                None => {
-                    moved.warnings.push(format!("The file {name:?} in the bucket would leave the working directory; it is left there."))
-                }
+            if let Some(place) = local::place(&files.working_dir, &name, context) {
+                places.push((place, key));
             }
         }
-        let mut downloads =
-            stream::iter(places).map(|(inside, key)| self.download_file(&files.working_dir, inside, key)).buffer_unordered(AT_ONCE);
+        let mut downloads = stream::iter(places).map(|(place, key)| self.download_file(place, key)).buffer_unordered(AT_ONCE);
         while let Some(bytes) = downloads.try_next().await? {
             moved.bytes += bytes;
         }
@@ -162,9 +142,8 @@ impl Folder {
         Ok(())
     }
 
-    async fn download_file(&self, root: &Path, inside: PathBuf, key: Key) -> Result<u64, Error> {
-        let path = root.join(&inside);
-        let what = format!("downloading {}", inside.display());
+    async fn download_file(&self, path: PathBuf, key: Key) -> Result<u64, Error> {
+        let what = format!("downloading {key}");
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).await.map_err(|error| failed("made", parent, &error))?;
         }

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use serde::Deserialize;
-use serde_json::json;
+use switchyard_cloud_api::position::Position;
 use switchyard_plugin_api::{Context, Error, LogStream};
 
 use crate::api::{Client, Event};
@@ -13,12 +12,6 @@ const PAGES: usize = 20;
 /// Events that are at most so many milliseconds apart are handed over together.
 const TOGETHER: i64 = 100;
 
-/// Bytes that the host has of the log.
-#[derive(Debug, Default, Deserialize)]
-struct Position {
-    stdout: u64,
-}
-
 /// Reads the log. Every attempt of a job has a stream of its own.
 pub struct Log {
     /// Streams that were met, the one that is read first.
@@ -27,7 +20,7 @@ pub struct Log {
     /// Behind the last event of the first stream.
     token: Option<String>,
     /// Bytes that the host has already.
-    skip: u64,
+    known: Position,
     /// Read, but not handed over.
     waiting: VecDeque<(i64, Vec<u8>)>,
 }
@@ -35,10 +28,8 @@ pub struct Log {
 impl Log {
     /// From the beginning, or from where the host's log ends.
     pub async fn new(again: bool, context: &Context) -> Self {
-        // A host that does not know has nothing.
-        let position =
-            if again { context.service::<Position>("log_position", &json!({})).await.unwrap_or_default() } else { Position::default() };
-        Self { streams: VecDeque::new(), met: Vec::new(), token: None, skip: position.stdout, waiting: VecDeque::new() }
+        let known = Position::of(again, context).await;
+        Self { streams: VecDeque::new(), met: Vec::new(), token: None, known, waiting: VecDeque::new() }
     }
 
     /// Streams that the job has.
@@ -79,13 +70,11 @@ impl Log {
 
     fn take(&mut self, events: Vec<Event>) {
         for event in events {
-            let mut text = lines(&event.message).into_bytes();
-            let known = self.skip.min(text.len() as u64);
-            self.skip -= known;
-            text.drain(..known as usize);
+            let text = lines(&event.message);
+            let text = self.known.rest(LogStream::Stdout, text.as_bytes());
             match self.waiting.back_mut() {
-                Some((since, chunk)) if event.time.saturating_sub(*since) <= TOGETHER => chunk.extend(text),
-                _ => self.waiting.push_back((event.time, text)),
+                Some((since, chunk)) if event.time.saturating_sub(*since) <= TOGETHER => chunk.extend_from_slice(text),
+                _ => self.waiting.push_back((event.time, text.to_vec())),
             }
         }
     }

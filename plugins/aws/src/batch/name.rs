@@ -2,38 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-use switchyard_plugin_api::{Files, TaskRef};
+use switchyard_cloud_api::name::{LONGEST, hash};
+use switchyard_plugin_api::TaskRef;
 
-/// Of a job's name, and of a tag's value.
-const LONGEST: usize = 63;
-const HASH: usize = 16;
 /// The tag that holds the task's whole key.
 pub const KEY: &str = "switchyard-key";
 
-fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..HASH].to_owned()
-}
-
-fn slug(text: &str) -> String {
-    let mut slug = String::new();
-    for c in text.chars().map(|c| c.to_ascii_lowercase()) {
-        match c {
-            'a'..='z' | '0'..='9' => slug.push(c),
-            _ if slug.ends_with('-') => {}
-            _ => slug.push('-'),
-        }
-    }
-    slug.trim_matches('-').to_owned()
-}
-
-/// The name of a task's job: the same after a restart of the host, and nobody else's.
+/// The name of a task's job: the same after a restart of the host. Its tags tell whether it is that of another task.
 pub fn job(task: &TaskRef) -> String {
-    let end = hash(&task.key);
-    let words = slug(&format!("{}-{}-{}", task.namespace, task.flow_id, task.task_id));
-    let cut: String = words.chars().take(LONGEST - end.len() - 1).collect();
-    let cut = cut.trim_end_matches('-');
-    if cut.is_empty() { format!("job-{end}") } else { format!("{cut}-{end}") }
+    switchyard_cloud_api::name::job(task, 0)
 }
 
 /// The name of a task's job definition, and of its queue when it makes one.
@@ -50,39 +27,9 @@ pub fn tags(task: &TaskRef) -> BTreeMap<String, String> {
     tags
 }
 
-/// Folder of a run's files, in the bucket and in the container: known before the run, and the same after a restart, since the host's
-/// directory is.
-pub fn folder(files: &Files) -> String {
-    let path = files.working_dir.display().to_string();
-    let last = files.working_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let words: String = slug(&last).chars().take(40).collect();
-    format!("{words}-{}", hash(&path)).trim_start_matches('-').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn b6_names_are_legal_whatever_the_flow_is_called() {
-        for (namespace, flow, expected) in [
-            ("company.team", "My_Flow", "company-team-my-flow-task-"),
-            ("9lives", "x", "9lives-x-task-"),
-            ("--", "ü", "task-"),
-            (&"n".repeat(100), "f", &"n".repeat(46)),
-        ] {
-            let task = TaskRef {
-                key: "a-b-0".into(),
-                namespace: namespace.to_owned(),
-                flow_id: flow.to_owned(),
-                task_id: "task".into(),
-                ..TaskRef::default()
-            };
-            let name = job(&task);
-            assert!(name.len() <= LONGEST && name.starts_with(expected) && name.ends_with(&hash("a-b-0")), "{name}");
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') && !name.contains("--"), "{name}");
-        }
-    }
 
     #[test]
     fn b13_tags_are_those_of_the_task() {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use switchyard_plugin_api::{Attached, CancelReason, Context, Error, Level, Outcome, Phase, RunRequest};
+use switchyard_cloud_api::follow::not_begun;
+use switchyard_plugin_api::{Attached, Context, Error, Level, Outcome, Phase, RunRequest};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -55,11 +56,6 @@ pub struct Run {
     pub client: Client,
     pub request: RunRequest<Properties>,
     pub context: Context,
-}
-
-/// The end of a run that the host asked for before its work began.
-pub fn not_begun(context: &Context) -> Option<Result<Outcome, Error>> {
-    context.cancellation().map(|asked| if asked.reason == CancelReason::Detach { Ok(Outcome::detached()) } else { Err(Error::cancelled()) })
 }
 
 /// Goes on, or ends because the host asked for it.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use switchyard_cloud_api::follow::not_begun;
 use switchyard_plugin_api::{Attached, FileStrategy, Image, LogStreams, Placement, prelude::*};
 use tokio::time::timeout;
 
@@ -12,7 +13,7 @@ use super::{
     health, name,
     platform::Platform,
     properties::{Config, Properties},
-    run::{Run, not_begun},
+    run::Run,
     size::Sizes,
 };
 use crate::api::Client;

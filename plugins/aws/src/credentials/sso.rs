@@ -9,10 +9,11 @@ use std::{
 use object_store::aws::AwsCredential;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
+use switchyard_cloud_api::http::reason;
 use switchyard_plugin_api::Error;
 
 use super::{fixed, invalid, unavailable};
-use crate::api::{escape, reason};
+use crate::api::escape;
 
 /// What a profile says about it.
 pub struct Session {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ARN, Aws, http::Answer, name_of, refuse, validate};
+use super::{ARN, Aws, name_of, refuse, validate};
+use switchyard_cloud_api::fake::http::Answer;
 
 fn client_error(message: &str) -> Answer {
     refuse(400, "ClientException", message)
@@ -128,7 +129,7 @@ impl Aws {
                     job["isTerminated"] = true.into();
                     job["statusReason"] = body["reason"].clone();
                     match state.pids.get(&id).copied() {
-                        Some(pid) => self.clone().end_process(pid),
+                        Some(pid) => switchyard_cloud_api::fake::process::end(pid),
                         // Nothing runs: it ends at once.
                         None => state.jobs.get_mut(&id).unwrap()["status"] = "FAILED".into(),
                     }

@@ -1,9 +1,9 @@
 //! The containers of a job, as processes. A volume is a real folder where the containers look for it.
 
-use std::{collections::BTreeMap, fs, os::unix::process::ExitStatusExt, path::Path, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Mutex, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use switchyard_cloud_api::fake::process;
 
 use super::Aws;
 
@@ -85,25 +85,38 @@ impl Aws {
         if container["image"] == "missing" {
             return NEVER;
         }
-        let mut command = tokio::process::Command::new(&argv[0]);
-        // As in a container: none of the host's folders is the current one.
-        command.args(&argv[1..]).current_dir("/").process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for variable in container["environment"].as_array().into_iter().flatten() {
-            command.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
-        }
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                self.log(&stream, &error.to_string());
-                return 126;
-            }
+        let variables = container["environment"].as_array().into_iter().flatten();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let command = process::Command {
+            argv,
+            env: variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))).collect(),
+            // As in a container: none of the host's folders is the current one.
+            folder: Some("/".into()),
         };
-        self.state().pids.insert(id.to_owned(), child.id().unwrap());
-        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let (status, ..) = tokio::join!(child.wait(), self.lines(stdout, &stream), self.lines(stderr, &stream));
+        // Pieces of both streams, until their lines end.
+        let rest = Mutex::new([Vec::new(), Vec::new()]);
+        let started = |pid| {
+            self.state().pids.insert(id.to_owned(), pid);
+        };
+        let (code, _) = process::run(command, started, |stderr, bytes| {
+            let lines = lines(&mut rest.lock().unwrap()[usize::from(stderr)], &bytes);
+            lines.iter().for_each(|line| self.log(&stream, line));
+            self.keep_pace(&stream)
+        })
+        .await;
+        for last in rest.into_inner().unwrap().iter().filter(|last| !last.is_empty()) {
+            self.log(&stream, &String::from_utf8_lossy(last));
+        }
         self.state().pids.remove(id);
-        let status = status.unwrap();
-        status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap()
+        code
+    }
+
+    /// Waits while nobody reads.
+    async fn keep_pace(&self, stream: &str) -> bool {
+        while self.waiting(stream) > MOST {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
     }
 
     /// The AWS CLI's `s3 cp FROM TO --recursive`.
@@ -147,32 +160,6 @@ impl Aws {
         }
     }
 
-    /// SIGTERM, and SIGKILL soon after.
-    pub(super) fn end_process(self, pid: u32) {
-        let kill = move |signal: &str| {
-            let group = format!("-{pid}");
-            let _ = std::process::Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
-        };
-        tokio::spawn(async move {
-            kill("-TERM");
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            kill("-KILL");
-        });
-    }
-
-    async fn lines(&self, pipe: impl AsyncRead + Unpin, stream: &str) {
-        let mut lines = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line).await.is_ok_and(|size| size > 0) {
-            let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
-            line.clear();
-            self.log(stream, &text);
-            while self.waiting(stream) > MOST {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    }
-
     /// A job that somebody else changes.
     pub fn end_job(&self, id: &str, status: &str, more: Value) {
         self.change(id, |job| {
@@ -188,6 +175,14 @@ impl Aws {
             job["ecsProperties"] = json!({ "taskProperties": [{ "containers": [{ "name": "main", "logStreamName": stream }] }] });
         });
     }
+}
+
+/// Whole lines of what came, with what was left before.
+fn lines(rest: &mut Vec<u8>, bytes: &[u8]) -> Vec<String> {
+    rest.extend_from_slice(bytes);
+    let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+    let whole: Vec<u8> = rest.drain(..=end).collect();
+    whole[..end].split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
 /// Files with their contents; none for what cannot be read.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Aws, http::Answer, refuse};
+use super::{Aws, refuse};
+use switchyard_cloud_api::fake::http::Answer;
 
 const GROUP: &str = "/aws/batch/job";
 

@@ -3,7 +3,6 @@
 
 mod batch;
 mod containers;
-pub mod http;
 mod logs;
 mod signature;
 mod storage;
@@ -16,8 +15,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use http::{Answer, Request};
 use serde_json::{Value, json};
+use switchyard_cloud_api::fake::http::{self, Answer, Request};
 
 pub const REGION: &str = "eu-central-1";
 pub const BUCKET: &str = "test-bucket";
