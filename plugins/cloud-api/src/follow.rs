@@ -5,11 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use switchyard_plugin_api::{CancelReason, Cancellation, Context, Error, FailureReason, Outcome, Phase};
+use switchyard_plugin_api::{CancelReason, Cancellation, Context, Error, FailureReason, Level, Outcome, Phase};
 use tokio::time::{sleep, timeout};
 
 /// Pause between two looks at work that was asked to end.
 const IMPATIENT: Duration = Duration::from_millis(500);
+
+/// How long a system may be silent before its work counts as lost: work goes on when the network does not.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Work on another system.
 pub trait Work: Send {
@@ -54,19 +57,35 @@ pub struct Times {
 }
 
 pub struct Follower<'a, W> {
-    pub work: W,
-    pub context: &'a Context,
-    pub times: Times,
+    work: W,
+    context: &'a Context,
+    times: Times,
+    /// Since when nobody answers.
+    silent: Option<Instant>,
 }
 
-impl<W: Work> Follower<'_, W> {
+/// Whether the same question may be answered later.
+fn is_passing(error: &Error) -> bool {
+    error.retryable() && matches!(error.code.rsplit("::").next(), Some("unreachable" | "overloaded" | "no_token"))
+}
+
+impl<'a, W: Work> Follower<'a, W> {
+    pub fn new(work: W, context: &'a Context, times: Times) -> Self {
+        Self { work, context, times, silent: None }
+    }
+
     pub async fn finish(mut self) -> Result<Followed, Error> {
         let begun = Instant::now();
         let mut phase = None;
         // Short work is noticed soon, long work is not asked for all the time.
         let mut pause = (self.times.interval / 8).max(Duration::from_millis(10)).min(self.times.interval);
         loop {
-            let look = self.work.look().await?;
+            let Some(look) = self.look().await? else {
+                tokio::select! {
+                    asked = self.context.cancelled() => return self.end(asked, false).await,
+                    () = sleep(self.times.interval.max(IMPATIENT)) => continue,
+                }
+            };
             let now = if look.ended { Phase::Running } else { look.phase };
             if phase < Some(now) {
                 phase = Some(now);
@@ -97,6 +116,26 @@ impl<W: Work> Follower<'_, W> {
                 () = sleep(pause) => {}
             }
             pause = (pause * 2).min(self.times.interval);
+        }
+    }
+
+    /// The state, unless nobody answers for a while.
+    async fn look(&mut self) -> Result<Option<Look>, Error> {
+        match self.work.look().await {
+            Ok(look) => {
+                if self.silent.take().is_some() {
+                    self.context.message(Level::Info, "The other system answers again.");
+                }
+                Ok(Some(look))
+            }
+            Err(error) if is_passing(&error) => {
+                let since = *self.silent.get_or_insert_with(|| {
+                    self.context.message(Level::Warn, format!("The work goes on unseen: {error}"));
+                    Instant::now()
+                });
+                if since.elapsed() > PATIENCE { Err(error) } else { Ok(None) }
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -147,4 +186,68 @@ impl<W: Work> Follower<'_, W> {
 /// The end of a run that the host asked for before anything of it existed.
 pub fn not_begun(context: &Context) -> Option<Result<Outcome, Error>> {
     context.cancellation().map(|asked| if asked.reason == CancelReason::Detach { Ok(Outcome::detached()) } else { Err(Error::cancelled()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use switchyard_plugin_api::testkit::Host;
+
+    use super::*;
+
+    /// Work that is not seen for some looks and then has ended.
+    struct Hidden {
+        looks: Vec<Error>,
+        stopped: bool,
+    }
+
+    impl Work for Hidden {
+        async fn look(&mut self) -> Result<Look, Error> {
+            match self.looks.pop() {
+                Some(error) => Err(error),
+                None => Ok(Look { phase: Phase::Running, ended: true }),
+            }
+        }
+
+        async fn read_log(&mut self) -> Result<bool, Error> {
+            Ok(false)
+        }
+
+        async fn read_rest(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+
+        async fn outcome(&mut self) -> Result<Outcome, Error> {
+            Ok(Outcome::exited(7))
+        }
+
+        async fn stop(&mut self) -> Result<(), Error> {
+            self.stopped = true;
+            Ok(())
+        }
+
+        async fn exit_code(&mut self) -> Result<Option<i32>, Error> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_system_is_waited_for_and_a_refusal_is_not() {
+        let times = Times { interval: Duration::from_secs(5), limit: Duration::from_secs(3600), last_words: Duration::ZERO };
+        let silent = || Error::environment("x::unreachable", "no route");
+        for (looks, code) in [
+            (vec![silent(), silent(), silent()], None),
+            (vec![silent(), Error::user("x::forbidden", "no")], Some("x::forbidden")),
+            (vec![Error::environment("x::not_found", "no")], Some("x::not_found")),
+        ] {
+            let (host, told) = (Host::new(), looks.len() > 2);
+            let context = host.context();
+            let followed = Follower::new(Hidden { looks, stopped: false }, &context, times).finish().await;
+            match (followed, code) {
+                (Ok(Followed::Ended(outcome)), None) => assert_eq!(outcome.exit_code, 7),
+                (Err(error), Some(code)) => assert_eq!(error.code, code),
+                _ => panic!("another end than {code:?}"),
+            }
+            assert_eq!(host.warnings().len(), usize::from(told), "told once: {:?}", host.warnings());
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Requests that are made again when the service stumbles.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::OnceLock, time::Duration};
 
 use reqwest::{
     Client, Request, RequestBuilder, Response, StatusCode,
@@ -14,6 +14,8 @@ use tokio::time::sleep;
 const PAUSES: [Duration; 4] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8)];
 /// No service is waited for longer than this, whatever it asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept: longer than most pauses between two looks.
+const IDLE: Duration = Duration::from_secs(20);
 /// For questions whose answers are short.
 pub const SHORT: Duration = Duration::from_secs(120);
 
@@ -29,11 +31,18 @@ pub trait Service: Sync {
     fn unexpected(&self, what: &str, why: &str) -> Error;
 }
 
-/// A client for any service. Large files take their time, so only a standstill is an error.
+/// The client for all services and all runs: its connections are used again, and certificates are read once. Large files take their time, so
+/// only a standstill is an error.
 pub fn client() -> Result<Client, reqwest::Error> {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client.clone());
+    }
     // One provider for all of the program; another one that was first is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().connect_timeout(Duration::from_secs(10)).read_timeout(SHORT).build()
+    let builder = Client::builder().connect_timeout(Duration::from_secs(10)).read_timeout(SHORT).pool_idle_timeout(IDLE);
+    let client = builder.build()?;
+    Ok(CLIENT.get_or_init(|| client).clone())
 }
 
 /// Sends a request until it is answered: unreachable and overloaded services are asked again, a refused caller is named anew once.

@@ -109,7 +109,7 @@ impl Run {
             last_words: properties.wait_for_log_interval.0,
         };
         let work = Execution::new(&self.client, &self.context, properties, job, execution, again).await;
-        let follower = Follower { work, context: &self.context, times };
+        let follower = Follower::new(work, &self.context, times);
         let outcome = match follower.finish().await {
             Ok(Followed::Left) => return Ok(Outcome::detached()),
             Ok(Followed::Ended(outcome)) => outcome,

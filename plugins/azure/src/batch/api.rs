@@ -140,7 +140,8 @@ impl Client {
         let expand = if with_stats { "?$expand=stats" } else { "" };
         match self.json("looking at the task", Method::GET, &format!("jobs/{job}/tasks/{task}{expand}"), None).await {
             Ok(answer) => Ok(Some(Task::of(&answer))),
-            Err(error) if is_missing(&error) => Ok(None),
+            // A job that is being deleted has no task any more.
+            Err(error) if is_missing(&error) || error.code == "azure::conflict" => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -194,7 +194,7 @@ impl Run {
         let properties = &self.request.properties;
         let times = Times { interval: properties.completion_check_interval.0, limit: self.limit(), last_words: LAST_WORDS };
         let work = Watched::new(&self.client, &self.context, properties, self.limit(), job, again).await;
-        let outcome = match (Follower { work, context: &self.context, times }).finish().await {
+        let outcome = match Follower::new(work, &self.context, times).finish().await {
             Ok(Followed::Left) => return Ok(Outcome::detached()),
             Ok(Followed::Ended(outcome)) => outcome,
             Err(error) => {

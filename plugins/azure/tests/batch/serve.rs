@@ -3,7 +3,7 @@
 use crate::{fake::Azure, setup::properties};
 
 /// `cargo test -p switchyard-plugin-azure --test batch serve -- --ignored --nocapture` prints the properties that reach it, and serves until
-/// its standard input ends.
+/// its standard input ends. Its nodes also fetch from other storages, such as azurite's.
 #[test]
 #[ignore = "a service, not a test"]
 fn serve() {

@@ -8,15 +8,10 @@ use super::{
     properties::Properties,
 };
 
-const OF_PROJECT: &[&str] = &[
-    "batch.jobs.create",
-    "batch.jobs.get",
-    "batch.jobs.list",
-    "batch.jobs.delete",
-    "batch.tasks.get",
-    "logging.logEntries.list",
-    "iam.serviceAccounts.actAs",
-];
+const OF_PROJECT: &[&str] =
+    &["batch.jobs.create", "batch.jobs.get", "batch.jobs.list", "batch.jobs.delete", "batch.tasks.get", "logging.logEntries.list", ACT_AS];
+/// Often granted on one account only, of which the project knows nothing.
+const ACT_AS: &str = "iam.serviceAccounts.actAs";
 const OF_BUCKET: &[&str] = &["storage.objects.create", "storage.objects.get", "storage.objects.list", "storage.objects.delete"];
 
 pub async fn health(properties: &Properties) -> Health {
@@ -33,7 +28,13 @@ async fn ask(properties: &Properties) -> Result<Health, Error> {
     let mut unknown = Vec::new();
     // Whoever may not ask for his permissions may still have them: then the service itself is asked.
     match google.missing_in_project(OF_PROJECT).await {
-        Ok(lacks) => missing.extend(lacks.into_iter().map(|permission| format!("{permission} in project {}", google.project()))),
+        Ok(lacks) => {
+            if lacks.iter().any(|permission| permission == ACT_AS) {
+                unknown.push(format!("{ACT_AS} is not granted in the whole project; the account that machines run as has to grant it"));
+            }
+            let lacks = lacks.into_iter().filter(|permission| permission != ACT_AS);
+            missing.extend(lacks.map(|permission| format!("{permission} in project {}", google.project())));
+        }
         Err(error) => unknown.push(error.message),
     }
     if let Some(bucket) = &properties.bucket {

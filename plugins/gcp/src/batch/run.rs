@@ -122,7 +122,7 @@ impl Run {
         let limit = properties.limit(self.request.timeout());
         let times = Times { interval: properties.completion_check_interval.0, limit, last_words: properties.wait_for_log_interval.0 };
         let work = Watched::new(&self.client, &self.context, properties, limit, job, again).await;
-        let outcome = match (Follower { work, context: &self.context, times }).finish().await {
+        let outcome = match Follower::new(work, &self.context, times).finish().await {
             Ok(Followed::Left) => return Ok(Outcome::detached()),
             Ok(Followed::Ended(outcome)) => outcome,
             Err(error) => {

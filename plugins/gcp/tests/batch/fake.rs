@@ -15,6 +15,9 @@ use switchyard_cloud_api::fake::{
 
 use crate::schema;
 
+/// That of the flow in the documentation.
+const SEEDS_REGION: &str = "europe-west9";
+
 /// Google with Batch.
 pub type Google = switchyard_cloud_api::fake::google::Google<Batch>;
 
@@ -75,9 +78,8 @@ impl Product for Batch {
     }
 
     fn answer(google: &Google, request: &Request) -> Answer {
-        let Some(rest) = request.path.strip_prefix(&format!("/v1/projects/{PROJECT}/locations/{REGION}/")) else {
-            return Answer::error(404, "no such project or region");
-        };
+        let regional = request.path.strip_prefix(&format!("/v1/projects/{PROJECT}/locations/")).and_then(|rest| rest.split_once('/'));
+        let Some((REGION | SEEDS_REGION, rest)) = regional else { return Answer::error(404, "no such project or region") };
         let parts: Vec<&str> = rest.split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("POST", ["jobs"]) => create(google, request),

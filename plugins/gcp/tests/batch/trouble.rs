@@ -118,6 +118,9 @@ fn health_names_each_permission_that_is_missing() {
         ask(),
         "false the runner's account lacks batch.jobs.create in project test-project, storage.objects.delete in bucket test-bucket"
     );
+    // That may be granted on one account only.
+    setup.google.state().forbidden = vec!["iam.serviceAccounts.actAs".into()];
+    assert_eq!(ask(), "true Google Batch answers in europe-west1");
     setup.google.state().forbidden.clear();
     // Who may not ask for permissions may still have them.
     setup.google.state().faults.push((":testIamPermissions".into(), 1, 403));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use switchyard_cloud_api::fake::process;
+use switchyard_cloud_api::{fake::process, http};
 
 use super::{Azure, CONTAINER, STORAGE, signature};
 
@@ -57,7 +57,7 @@ impl Azure {
         let wd = node.path().canonicalize().unwrap().join("wd");
         std::fs::create_dir(&wd).unwrap();
         self.turn(&job, "preparing");
-        if let Err(reason) = self.fetch(&task, &wd) {
+        if let Err(reason) = self.fetch(&task, &wd).await {
             return self.end(
                 &job,
                 json!({ "result": "failure", "failureInfo": { "category": "usererror", "code": "BlobAccessDenied", "message": reason } }),
@@ -112,7 +112,7 @@ impl Azure {
                 json!({ "exitCode": code, "result": "failure", "failureInfo": failure("FailureExitCode", "the task exited with a failure") })
             }
         };
-        let info = match self.store(&task, &wd) {
+        let info = match self.store(&task, &wd).await {
             Ok(()) => info,
             Err(reason) => {
                 json!({ "exitCode": info["exitCode"], "result": "failure", "failureInfo": failure("FileUploadContainerNotFound", &reason) })
@@ -135,11 +135,9 @@ impl Azure {
         }
     }
 
-    fn fetch(&self, task: &Value, wd: &Path) -> Result<(), String> {
+    async fn fetch(&self, task: &Value, wd: &Path) -> Result<(), String> {
         for file in task["resourceFiles"].as_array().into_iter().flatten() {
-            let (blob, query) = address(file["httpUrl"].as_str().unwrap());
-            signature::allows(&query, Some(&blob), 'r')?;
-            let content = self.state().blobs.get(&blob).cloned().ok_or("no such blob")?;
+            let content = self.read(file["httpUrl"].as_str().unwrap()).await?;
             let path = wd.join(file["filePath"].as_str().unwrap());
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, content).unwrap();
@@ -150,14 +148,11 @@ impl Azure {
         Ok(())
     }
 
-    fn store(&self, task: &Value, wd: &Path) -> Result<(), String> {
+    async fn store(&self, task: &Value, wd: &Path) -> Result<(), String> {
         for files in task["outputFiles"].as_array().into_iter().flatten() {
-            assert_eq!(
-                (files["filePattern"].as_str(), files["uploadOptions"]["uploadCondition"].as_str()),
-                (Some("**/*"), Some("taskcompletion"))
-            );
+            let condition = files["uploadOptions"]["uploadCondition"].as_str();
+            assert_eq!((files["filePattern"].as_str(), condition), (Some("**/*"), Some("taskcompletion")));
             let target = &files["destination"]["container"];
-            signature::allows(&address(target["containerUrl"].as_str().unwrap()).1, None, 'w')?;
             if self.state().keeps_outputs {
                 return Err("no place".to_owned());
             }
@@ -165,9 +160,32 @@ impl Azure {
             walk(wd, wd, &mut found);
             for (name, _) in found.iter().filter(|(_, is_directory)| !is_directory) {
                 let blob = format!("{}/{name}", target["path"].as_str().unwrap());
-                self.state().blobs.insert(blob, std::fs::read(wd.join(name)).unwrap());
+                self.write(target["containerUrl"].as_str().unwrap(), &blob, std::fs::read(wd.join(name)).unwrap()).await?;
             }
         }
         Ok(())
+    }
+
+    /// From this fake's own storage, else from an emulator.
+    async fn read(&self, url: &str) -> Result<Vec<u8>, String> {
+        if url.starts_with(self.address()) {
+            let (blob, query) = address(url);
+            signature::allows(&query, Some(&blob), 'r')?;
+            return self.state().blobs.get(&blob).cloned().ok_or("no such blob".to_owned());
+        }
+        let answered = async { http::client()?.get(url).send().await?.error_for_status()?.bytes().await };
+        answered.await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+    }
+
+    async fn write(&self, container: &str, blob: &str, content: Vec<u8>) -> Result<(), String> {
+        if container.starts_with(self.address()) {
+            signature::allows(&address(container).1, None, 'w')?;
+            self.state().blobs.insert(blob.to_owned(), content);
+            return Ok(());
+        }
+        let url = container.replacen('?', &format!("/{blob}?"), 1);
+        let answered =
+            async { http::client()?.put(url).header("x-ms-blob-type", "BlockBlob").body(content).send().await?.error_for_status() };
+        answered.await.map(drop).map_err(|error| error.to_string())
     }
 }
