@@ -6,7 +6,7 @@ use switchyard_plugin_api::{CancelReason, Cancellation, Context, Error, FailureR
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{log::Log, outcome, properties::Properties};
-use crate::api::{Client, Job, MAIN, Status, Watch};
+use crate::api::{Client, Job, MAIN, Status, Watch, is_passing};
 
 /// First pause between two reads of the log; each one that brings nothing is followed by a longer one.
 const FIRST: Duration = Duration::from_millis(500);
@@ -18,7 +18,7 @@ const LAST: u32 = 20;
 /// How following ended.
 pub enum Followed {
     /// The job as it was seen last, and what that means.
-    Ended(Option<Job>, Outcome),
+    Ended(Box<(Option<Job>, Outcome)>),
     /// The host goes, the work goes on.
     Left,
     /// The host goes before there was any work.
@@ -43,6 +43,19 @@ struct Told {
 
 impl Follower<'_> {
     pub async fn finish(mut self) -> Result<Followed, Error> {
+        let followed = self.follow().await;
+        if let Err(error) = &followed {
+            if !outcome::never_ran(error) {
+                // Nobody would look after it any more.
+                if let Err(more) = self.client.terminate(self.id, "the runner could not follow it").await {
+                    self.context.message(Level::Warn, format!("The job {} could not be ended and may go on: {more}", self.id));
+                }
+            }
+        }
+        followed
+    }
+
+    async fn follow(&mut self) -> Result<Followed, Error> {
         let begun = Instant::now();
         let longest = self.properties.completion_check_interval.0;
         let mut watch = self.client.watch(self.id, longest);
@@ -69,7 +82,7 @@ impl Follower<'_> {
                     None => {}
                 },
                 () = sleep_until(read_at), if reads => {
-                    let (any, more, asked) = self.read_log_or_asked().await?;
+                    let (any, more, asked) = self.read_log_or_asked().await;
                     if let Some(asked) = asked {
                         return self.end(asked, &mut watch, job).await;
                     }
@@ -87,36 +100,46 @@ impl Follower<'_> {
     }
 
     /// A host without room for the log must still be able to end the work. Answers whether there was something, whether there is more,
-    /// and who asked.
-    async fn read_log_or_asked(&mut self) -> Result<(bool, bool, Option<Cancellation>), Error> {
-        tokio::select! {
-            read = self.log.read(self.client, self.context) => read.map(|(any, more)| (any, more, None)),
-            asked = self.context.cancelled() => Ok((false, false, Some(asked))),
+    /// and who asked. A log that cannot be read fails nothing: the work goes on without it.
+    async fn read_log_or_asked(&mut self) -> (bool, bool, Option<Cancellation>) {
+        let read = tokio::select! {
+            read = self.log.read(self.client, self.context) => read,
+            asked = self.context.cancelled() => return (false, false, Some(asked)),
+        };
+        match read {
+            Ok((any, more)) => (any, more, None),
+            Err(error) => {
+                if self.log.stumble(is_passing(&error)) {
+                    self.context.message(Level::Warn, format!("The rest of the log is not shown: {error}"));
+                }
+                (false, false, None)
+            }
         }
     }
 
     async fn collect(&mut self, job: Job, watch: &mut Watch) -> Result<Followed, Error> {
-        if let Some(asked) = self.last_lines().await? {
+        if let Some(asked) = self.last_lines().await {
             return self.end(asked, watch, Some(job)).await;
         }
         if job.status == Status::Failed {
             self.explain(&job).await;
         }
         let outcome = outcome::of(&job)?;
-        Ok(Followed::Ended(Some(job), outcome))
+        Ok(Followed::Ended(Box::new((Some(job), outcome))))
     }
 
     /// Log events come late: they are waited for until a whole interval brings none.
-    async fn last_lines(&mut self) -> Result<Option<Cancellation>, Error> {
+    async fn last_lines(&mut self) -> Option<Cancellation> {
         let interval = self.properties.wait_for_log_interval.0;
         let mut until = Instant::now() + interval;
         while !self.log.is_empty() {
             let before = Instant::now();
-            let (any, more, asked) = self.read_log_or_asked().await?;
+            let (any, more, asked) = self.read_log_or_asked().await;
             if asked.is_some() {
-                return Ok(asked);
+                return asked;
             }
-            if any {
+            // Who was sent away does not know whether there is more.
+            if any || self.log.stumbles() {
                 until = Instant::now() + interval;
             } else if before >= until {
                 break;
@@ -125,11 +148,11 @@ impl Follower<'_> {
                 continue;
             }
             tokio::select! {
-                asked = self.context.cancelled() => return Ok(Some(asked)),
+                asked = self.context.cancelled() => return Some(asked),
                 () = sleep((until - Instant::now().min(until)).min(FIRST)) => {}
             }
         }
-        Ok(None)
+        None
     }
 
     /// The last words of the containers for files, whose log nobody sees otherwise.
@@ -155,7 +178,7 @@ impl Follower<'_> {
         let grace = asked.grace().max(Duration::from_secs(5));
         let job = self.terminate(words, grace, watch, known).await;
         let code = job.as_ref().and_then(outcome::command_code).unwrap_or(143);
-        Ok(Followed::Ended(job, Outcome::exited(code).because(FailureReason::Killed, words)))
+        Ok(Followed::Ended(Box::new((job, Outcome::exited(code).because(FailureReason::Killed, words)))))
     }
 
     /// The job took longer than `waitUntilCompletion` allows.
@@ -164,7 +187,7 @@ impl Follower<'_> {
         let message = format!("the job had not ended after {} s; it was {} and was ended", self.limit.as_secs(), before.name());
         let job = self.terminate(&message, Duration::from_secs(5), watch, known).await;
         let code = job.as_ref().and_then(outcome::command_code).unwrap_or(outcome::code_of(before));
-        Ok(Followed::Ended(job, Outcome::exited(code).because(FailureReason::DeadlineExceeded, message)))
+        Ok(Followed::Ended(Box::new((job, Outcome::exited(code).because(FailureReason::DeadlineExceeded, message)))))
     }
 
     /// Ends the job, and waits for that as long as the host does. Batch takes its own time: SIGTERM first, SIGKILL half a minute later.

@@ -9,6 +9,8 @@ use crate::api::{Client, Event};
 
 /// Pages that are read before somebody looks at the job again: a command may write faster than they are read.
 const PAGES: usize = 20;
+/// Reads in a row that may be sent away, each of them after several pauses of its own.
+const PATIENCE: u32 = 30;
 /// Events that are at most so many milliseconds apart are handed over together.
 const TOGETHER: i64 = 100;
 
@@ -23,19 +25,22 @@ pub struct Log {
     known: Position,
     /// Read, but not handed over.
     waiting: VecDeque<(i64, Vec<u8>)>,
+    /// Reads in a row that were sent away.
+    stumbled: u32,
+    given_up: bool,
 }
 
 impl Log {
     /// From the beginning, or from where the host's log ends.
     pub async fn new(again: bool, context: &Context) -> Self {
         let known = Position::of(again, context).await;
-        Self { streams: VecDeque::new(), met: Vec::new(), token: None, known, waiting: VecDeque::new() }
+        Self { streams: VecDeque::new(), met: Vec::new(), token: None, known, waiting: VecDeque::new(), stumbled: 0, given_up: false }
     }
 
     /// Streams that the job has.
     pub fn meet(&mut self, streams: &[String]) {
         for stream in streams {
-            if !self.met.contains(stream) {
+            if !self.given_up && !self.met.contains(stream) {
                 self.met.push(stream.clone());
                 self.streams.push_back(stream.clone());
             }
@@ -46,6 +51,23 @@ impl Log {
         self.met.is_empty()
     }
 
+    /// A read failed; answers whether it was the last one that is tried.
+    pub fn stumble(&mut self, passing: bool) -> bool {
+        self.stumbled += 1;
+        let over = !passing || self.stumbled > PATIENCE;
+        if over {
+            self.streams.clear();
+            self.met.clear();
+            self.stumbled = 0;
+            self.given_up = true;
+        }
+        over
+    }
+
+    pub fn stumbles(&self) -> bool {
+        self.stumbled > 0
+    }
+
     /// Hands over what is new; answers whether anything was, and whether there may be more already. May be dropped half-way: what was
     /// read waits here, and is handed over once.
     pub async fn read(&mut self, client: &Client, context: &Context) -> Result<(bool, bool), Error> {
@@ -53,6 +75,7 @@ impl Log {
         for _ in 0..PAGES {
             let Some(stream) = self.streams.front().cloned() else { return Ok((any, false)) };
             let (events, next) = client.events(&stream, self.token.as_deref()).await?;
+            self.stumbled = 0;
             let over = next == self.token;
             self.token = next;
             self.take(events);

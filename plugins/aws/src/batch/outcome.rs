@@ -49,6 +49,11 @@ fn said(job: &Job) -> String {
     words.join("; ")
 }
 
+/// Whether an error is the end of a job whose command never ran.
+pub fn never_ran(error: &Error) -> bool {
+    matches!(error.code.as_str(), "aws_batch::image_pull_failed" | "aws_batch::not_started")
+}
+
 /// The outcome of a job that ended by itself, or the error when its command never could run.
 pub fn of(job: &Job) -> Result<Outcome, Error> {
     if job.status == Status::Succeeded || only_skipped(job) {

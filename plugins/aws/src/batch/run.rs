@@ -79,7 +79,10 @@ impl Run {
         let result = match followed {
             Ok(Followed::Left) => return Ok(Outcome::detached()),
             Ok(Followed::NotBegun) => Ok(Outcome::detached()),
-            Ok(Followed::Ended(job, outcome)) => self.fetch(&outcome).await.map(|()| detailed(outcome, job.as_ref())),
+            Ok(Followed::Ended(ended)) => {
+                let (job, outcome) = *ended;
+                self.fetch(&outcome).await.map(|()| detailed(outcome, job.as_ref()))
+            }
             Err(error) => Err(error),
         };
         self.clean(made).await;

@@ -175,6 +175,26 @@ async fn b18_late_lines_and_many_lines_arrive_once_in_order() {
 }
 
 #[tokio::test]
+async fn every_attempt_of_a_job_has_its_log() {
+    let setup = Setup::new("x").with("maxSpotAttempts", json!(2));
+    setup.aws.state().stuck = Some("RUNNABLE".into());
+    let running = setup.spawn();
+    setup.host.until("checkpoint", |host| !host.checkpoints().is_empty()).await;
+    let id = setup.jobs().remove(0);
+    setup.aws.log("s/main/1", "first");
+    setup.aws.begin(&id, "s/main/1");
+    setup.host.until("the first attempt", |host| host.stdout() == "first\n").await;
+    let first = json!([{ "taskProperties": [{ "containers": [{ "name": "main", "logStreamName": "s/main/1" }] }] }]);
+    setup.aws.log("s/main/1", "its last words");
+    setup.aws.log("s/main/2", "second");
+    setup.aws.end_job(&id, "RUNNABLE", json!({ "attempts": first, "statusReason": "Host EC2 (instance i-1) terminated." }));
+    setup.aws.begin(&id, "s/main/2");
+    setup.aws.end_job(&id, "SUCCEEDED", json!({}));
+    assert_eq!(running.await.unwrap().unwrap().exit_code, 0);
+    assert_eq!(setup.host.stdout(), "first\nits last words\nsecond\n");
+}
+
+#[tokio::test]
 async fn without_streaming_the_log_is_read_at_the_end() {
     let setup = Setup::new("echo one; echo two").with("streamLogs", json!(false));
     assert_eq!(setup.run().await.unwrap().exit_code, 0);

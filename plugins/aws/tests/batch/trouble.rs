@@ -58,6 +58,25 @@ async fn what_cannot_be_removed_is_told_and_fails_nothing() {
 }
 
 #[tokio::test]
+async fn a_log_that_may_not_be_read_fails_nothing() {
+    let setup = Setup::new("echo x; exit 3");
+    setup.aws.fault("logs.GetLogEvents", 1000, 403, "AccessDeniedException");
+    assert_eq!(setup.run().await.unwrap().exit_code, 3);
+    let warnings = setup.host.warnings();
+    assert_eq!(warnings.iter().filter(|warning| warning.contains("The rest of the log is not shown")).count(), 1, "{warnings:?}");
+    setup.assert_gone();
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_may_look_at_is_ended() {
+    let setup = Setup::new("sleep 100");
+    setup.aws.fault("describejobs", 1000, 403, "AccessDeniedException");
+    assert_eq!(setup.run().await.unwrap_err().code, "aws_batch::forbidden");
+    assert_eq!(setup.aws.asked("terminatejob"), 1);
+    setup.assert_gone();
+}
+
+#[tokio::test]
 async fn nobody_listens() {
     let setup = Setup::new("true").with("endpointOverride", json!("http://127.0.0.1:9"));
     let error = setup.run().await.unwrap_err();
