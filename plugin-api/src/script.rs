@@ -33,7 +33,8 @@ pub struct RunProperties {
     #[serde(default)]
     pub env: Option<BTreeMap<String, Value>>,
     /// Files to place in the working directory before the run: a map of path to content, or an expression that renders to such a
-    /// map. A content that is a `kestra://` URI is copied from internal storage.
+    /// map. A content that is a `kestra://` URI is copied from internal storage, `nsfile:///path` from the files
+    /// of the namespace, `file:///path` from the host where its administrator allows it.
     #[serde(default)]
     #[schemars(extend("type" = ["object", "string", "null"]))]
     pub input_files: Option<Value>,

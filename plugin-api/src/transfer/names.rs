@@ -32,6 +32,15 @@ pub fn link_stays_inside(link: &Path, target: &Path) -> bool {
     true
 }
 
+/// Directories of programs and libraries, the same on every machine, in which nobody keeps a secret.
+const OF_THE_SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"];
+
+/// Whether an absolute target is a program or library of the machine, as that of the interpreter in a virtual environment of Python.
+pub fn is_of_the_system(target: &Path) -> bool {
+    let climbs = target.components().any(|component| component == Component::ParentDir);
+    !climbs && OF_THE_SYSTEM.iter().any(|directory| target.starts_with(directory))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +58,22 @@ mod tests {
             ("a/..b/c", Some("a/..b/c")),
         ] {
             assert_eq!(inside(Path::new(name)).as_deref(), expected.map(Path::new), "{name}");
+        }
+    }
+
+    #[test]
+    fn d10_k3_programs_of_the_system_may_be_linked_to() {
+        for (target, expected) in [
+            ("/usr/bin/python3", true),
+            ("/usr/local/bin/python3.13", true),
+            ("/bin/sh", true),
+            ("/usr/../etc/passwd", false),
+            ("/usrs/x", false),
+            ("/etc/passwd", false),
+            ("/root/.ssh/id_rsa", false),
+            ("usr/bin/python3", false),
+        ] {
+            assert_eq!(is_of_the_system(Path::new(target)), expected, "{target}");
         }
     }
 

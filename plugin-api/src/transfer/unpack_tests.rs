@@ -61,6 +61,30 @@ fn d10_k3_a_hostile_archive_writes_nothing_outside() {
     assert_eq!(warnings.len(), 7, "{warnings:#?}");
 }
 
+/// A virtual environment of Python is one: without the link to its interpreter it is nothing for the next task.
+#[test]
+fn d10_k3_links_to_programs_and_within_the_directory_are_kept_and_not_written_through() {
+    use tar::EntryType::{Regular, Symlink};
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join("a").display().to_string();
+    let climbing = directory.path().join("../x").display().to_string();
+    let warnings = unpack(
+        directory.path(),
+        &[
+            ("python", Symlink, "/usr/bin/python3"),
+            ("a", Regular, "1"),
+            ("b", Symlink, &own),
+            ("c", Symlink, &climbing),
+            ("lib", Symlink, "/usr/lib"),
+            ("lib/evil", Regular, "through"),
+        ],
+    );
+    assert_eq!(fs::read_link(directory.path().join("python")).unwrap(), Path::new("/usr/bin/python3"));
+    assert_eq!(fs::read_to_string(directory.path().join("b")).unwrap(), "1");
+    assert!(!directory.path().join("c").is_symlink() && !Path::new("/usr/lib/evil").exists());
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
 #[test]
 fn d10_k3_a_cut_archive_is_an_error() {
     let mut archive = archive(&[("a", tar::EntryType::Regular, &"x".repeat(4000))]);

@@ -146,6 +146,24 @@ fn output_directory(place: Place) {
     assert!(undefined.has("ERROR", "outputDir"), "{}", undefined.stderr);
 }
 
+/// As those of virtual environments of Python, which dbt's `Setup` makes.
+#[test]
+fn docker_script_6_links_to_programs_reach_the_next_container() {
+    let child = |id: &str, command: &str| {
+        let lines = format!("commands: [\"{command}\"]");
+        let task = Place::Docker.task("shell.Commands", &lines).replace("id: x", &format!("id: {id}"));
+        task.lines().map(|line| format!("    {line}\n")).collect::<String>()
+    };
+    let tasks = format!(
+        "  - id: x\n    type: io.kestra.plugin.core.flow.WorkingDirectory\n    tasks:\n{}{}",
+        child("first", "mkdir bin; ln -s /bin/busybox bin/echo; ln -s $PWD/bin own; ln -s /etc/passwd refused"),
+        child("second", "bin/echo linked; own/echo again; test ! -e refused")
+    );
+    let done = Place::Docker.flow(&tasks).expect("SUCCESS");
+    assert_eq!(done.said(), ["linked", "again"]);
+    assert!(done.has("WARN", "refused is a symlink to /etc/passwd"), "{}", done.stderr);
+}
+
 /// For the task that asks for it only, and never an output file.
 fn execution_context(place: Place) {
     let lines = "executionContext: true\noutputFiles: [\"**\"]\ncommands: [cat .kestra-execution-context.json, \"echo 1 > a.txt\"]";
