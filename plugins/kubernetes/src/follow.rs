@@ -188,6 +188,7 @@ impl<'a> Following<'a> {
         let mut stopping: Option<Stopping> = None;
         let mut node_silent_since: Option<Instant> = None;
         let mut end_seen: Option<Instant> = None;
+        let mut progress = (Position::default(), Instant::now());
         let limit = properties.run_limit(run.request.timeout());
         let already = u64::try_from(now() - self.checkpoint.running_since).map_or(Duration::ZERO, Duration::from_millis);
         let run_until = Instant::now() + limit.saturating_sub(already);
@@ -195,6 +196,10 @@ impl<'a> Following<'a> {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut saved = None;
         loop {
+            let position = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
+            if position != progress.0 {
+                progress = (position, Instant::now());
+            }
             let sight = self.tracked.now();
             let (pod, gone) = match &sight {
                 Sight::There(pod) if state::uid(pod) == self.remains.uid => (Some(pod.clone()), false),
@@ -205,9 +210,13 @@ impl<'a> Following<'a> {
             let mut wake = if doom.is_none() && stopping.is_none() { run_until } else { Instant::now() + NODE_SILENCE };
             if let Some(pod) = &pod {
                 if state::end(pod, MAIN).is_some() {
-                    let since = *end_seen.get_or_insert_with(Instant::now);
+                    let mut since = *end_seen.get_or_insert_with(Instant::now);
                     has_ended.send_replace(true);
                     let patience = if gone { LAST_WORDS } else { properties.wait_for_logs() + LAST_WORDS };
+                    // What still arrives is waited for, however long it takes: a server that follows a log sends line by line.
+                    if stopping.is_none() {
+                        since = since.max(progress.1);
+                    }
                     if read.is_some() || since.elapsed() >= patience {
                         let disrupted = stopping.is_none() && end_is_not_its_own(pod);
                         if disrupted {

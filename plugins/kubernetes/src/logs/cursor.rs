@@ -45,7 +45,7 @@ enum At {
 }
 
 /// Reads the log as it comes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cursor {
     position: Position,
     /// What still has to be passed over: everything before this place.
@@ -55,12 +55,19 @@ pub struct Cursor {
     at: At,
     pending: Vec<u8>,
     remark: Vec<u8>,
+    /// The place to resume from has been seen again.
+    met: bool,
+    /// It has not, and what comes after it has: the log begins later than it did.
+    gap: bool,
 }
+
+/// What is said of a log that does not go on where it stopped.
+pub const GAP: &str = "it goes on after the last line that had arrived, as after a rotation: lines in between may be missing";
 
 impl Cursor {
     /// Goes on from a position; `known` bytes after it need not come again.
     pub fn new(position: Position, known: u64) -> Self {
-        Self { position, resume: None, known, at: At::Start, pending: Vec::new(), remark: Vec::new() }
+        Self { position, resume: None, known, at: At::Start, pending: Vec::new(), remark: Vec::new(), met: false, gap: false }
     }
 
     /// Where it is.
@@ -74,17 +81,22 @@ impl Cursor {
         self.pending.clear();
         self.remark.clear();
         self.resume = (self.position.time > 0).then_some(self.position);
+        self.met = false;
         self.resume.map(|p| p.time.div_euclid(1_000_000_000))
     }
 
     /// Takes bytes of the log; puts what is new into `pieces` and what the kubelet remarks into `remarks`.
     pub fn feed(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>, remarks: &mut Vec<String>) {
         if self.pending.is_empty() {
-            return self.read(bytes, pieces, remarks);
+            self.read(bytes, pieces, remarks);
+        } else {
+            let mut joined = std::mem::take(&mut self.pending);
+            joined.extend_from_slice(bytes);
+            self.read(&joined, pieces, remarks);
         }
-        let mut joined = std::mem::take(&mut self.pending);
-        joined.extend_from_slice(bytes);
-        self.read(&joined, pieces, remarks);
+        if std::mem::take(&mut self.gap) {
+            remarks.push(GAP.to_owned());
+        }
     }
 
     fn read(&mut self, mut bytes: &[u8], pieces: &mut Vec<Piece>, remarks: &mut Vec<String>) {
@@ -156,6 +168,7 @@ impl Cursor {
                 return;
             }
             if time == resume.time {
+                self.met = true;
                 let old = usize::try_from(resume.seen).unwrap_or(usize::MAX).min(bytes.len());
                 resume.seen -= old as u64;
                 bytes = &bytes[old..];
@@ -163,6 +176,7 @@ impl Cursor {
                     return;
                 }
             }
+            self.gap |= !self.met;
             // From here on everything is new, also when the node's clock is set back.
             self.resume = None;
         }

@@ -111,3 +111,22 @@ fn kube_k14_the_kubelets_own_words_are_no_output() {
     let (pieces, remarks) = read(&mut cursor, &format!("{A} one\nunable to retrieve container logs for containerd://abc\n"), 10);
     assert_eq!((text(&pieces).as_str(), remarks), ("one\n", vec!["unable to retrieve container logs for containerd://abc".to_owned()]));
 }
+
+#[test]
+fn kube_k14_a_log_that_begins_later_than_it_did_is_told() {
+    let line = |time: &str, text: &str| format!("{time} {text}\n");
+    for (again, gap) in [
+        (line(A, "one") + &line(B, "two"), false),
+        (line(A, "one"), false),
+        (String::new(), false),
+        // The node has put the file with the first line away.
+        (line(B, "two"), true),
+        (line(C, "three"), true),
+    ] {
+        let mut cursor = Cursor::new(Position::default(), 0);
+        read(&mut cursor, &line(A, "one"), 1000);
+        cursor.rewind();
+        let (_, remarks) = read(&mut cursor, &again, 7);
+        assert_eq!(!remarks.is_empty(), gap, "{again}");
+    }
+}

@@ -3,13 +3,14 @@
 use std::{sync::Mutex, sync::PoisonError, time::Duration};
 
 use http_body_util::BodyExt as _;
+use kube::client::Body;
 use switchyard_plugin_api::{LogStream, prelude::*};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
 
-use super::{Cursor, Piece, Position};
+use super::{Cursor, Piece, Position, cursor::GAP, lag::Lag};
 use crate::{
     cluster::{ABSENCE, Call, Cluster, Trouble, chain, escape, jitter, quiet},
     pod::MAIN,
@@ -57,6 +58,19 @@ enum Round {
     Refused(Trouble),
     /// The node does not have it.
     Missing(String),
+    /// All that was written has been read: it is to be followed from here.
+    CaughtUp,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// What is there, and what comes.
+    Follow,
+    /// What is there.
+    AsItIs,
+    /// What is there, of a container that has ended.
+    ToTheEnd,
 }
 
 impl Log<'_> {
@@ -66,16 +80,25 @@ impl Log<'_> {
         let mut cursor = Cursor::new(start, self.known);
         let mut pause = Duration::from_millis(100);
         let mut trouble_since: Option<Instant> = None;
-        let mut ended_since: Option<Instant> = None;
+        let mut lag = Lag::default();
+        // While the host was away much may have been written.
+        let mut behind = start.time > 0;
         loop {
             let over = *ended.borrow();
-            if over {
-                ended_since.get_or_insert_with(Instant::now);
-            }
+            let how = match (over, behind) {
+                (true, _) => How::ToTheEnd,
+                (false, true) => How::AsItIs,
+                (false, false) => How::Follow,
+            };
             let before = cursor.position();
-            match self.round(&mut cursor, !over).await {
+            match self.round(&mut cursor, how, &mut lag).await {
                 // The container had ended before the question: that was all.
                 Round::Closed if over => return Ended::Complete,
+                Round::Closed if behind => {
+                    behind = false;
+                    trouble_since = None;
+                }
+                Round::CaughtUp => trouble_since = None,
                 // That a stream has ended says nothing: the kubelet closes it when the container has ended, and an API server also when its own
                 // connection to the kubelet breaks. What may be missing is read once the container is known to have ended.
                 Round::Closed => {
@@ -127,17 +150,21 @@ impl Log<'_> {
         }
     }
 
-    async fn round(&self, cursor: &mut Cursor, follow: bool) -> Round {
+    async fn open(&self, cursor: &mut Cursor, how: How) -> Result<Body, Trouble> {
         let since = cursor.rewind();
         let mut rest = format!("/{}/log?container={MAIN}&timestamps=true", escape(self.pod));
-        if follow {
+        if how == How::Follow {
             rest.push_str("&follow=true");
         }
         if let Some(since) = since.and_then(|s| jiff::Timestamp::from_second(s).ok()) {
             rest.push_str(&format!("&sinceTime={}", escape(&since.to_string())));
         }
         let call = Call::pods("get", "pods/log", self.namespace, &rest, "reading the log");
-        let mut body = match self.cluster.stream(&call).await {
+        self.cluster.stream(&call).await
+    }
+
+    async fn round(&self, cursor: &mut Cursor, how: How, lag: &mut Lag) -> Round {
+        let mut body = match self.open(cursor, how).await {
             Ok(body) => body,
             Err(Trouble::Broken(reason)) => return Round::Broken(reason),
             Err(refused) => return Round::Refused(refused),
@@ -149,7 +176,7 @@ impl Log<'_> {
                 Ok(Some(Err(error))) => return Round::Broken(chain(&error)),
                 Ok(None) => {
                     // A stream that ends is read again from its last line on: half a time is no remark.
-                    if !follow {
+                    if how == How::ToTheEnd {
                         cursor.finish(&mut pieces, &mut remarks);
                     }
                     let missing = missing(&mut remarks);
@@ -163,9 +190,35 @@ impl Log<'_> {
                 if let Some(reason) = missing(&mut remarks) {
                     return Round::Missing(reason);
                 }
+                let newest = pieces.last().map(|piece| piece.time);
                 self.hand_over(cursor, &mut pieces, &mut remarks).await;
+                if how == How::Follow && newest.is_some_and(|written| lag.is_great(written, now())) {
+                    if self.catch_up(cursor).await {
+                        return Round::CaughtUp;
+                    }
+                    lag.rest();
+                }
             }
         }
+    }
+
+    /// Reads what is there in one go, beside a stream that is late. False when that stream is the better one: it still has a file that the node has put
+    /// away meanwhile.
+    async fn catch_up(&self, cursor: &mut Cursor) -> bool {
+        let mut ahead = cursor.clone();
+        let Ok(mut body) = self.open(&mut ahead, How::AsItIs).await else { return false };
+        let (mut pieces, mut remarks) = (Vec::new(), Vec::new());
+        while let Ok(Some(Ok(frame))) = timeout(SILENCE, quiet(body.frame())).await {
+            let Ok(data) = frame.into_data() else { continue };
+            ahead.feed(&data, &mut pieces, &mut remarks);
+            if remarks.iter().any(|remark| remark == GAP) || missing(&mut remarks).is_some() {
+                // Nothing of it has been handed over: a gap shows before the first new line.
+                return false;
+            }
+            self.hand_over(&ahead, &mut pieces, &mut remarks).await;
+        }
+        *cursor = ahead;
+        true
     }
 
     async fn hand_over(&self, cursor: &Cursor, pieces: &mut Vec<Piece>, remarks: &mut Vec<String>) {
@@ -184,4 +237,9 @@ impl Log<'_> {
 fn missing(remarks: &mut Vec<String>) -> Option<String> {
     let at = remarks.iter().position(|remark| remark.starts_with("unable to retrieve container logs"))?;
     Some(remarks.remove(at))
+}
+
+/// Unix time in nanoseconds, by the host's clock.
+fn now() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod follow;
+mod lag;
 mod last_words;
 
 pub use cursor::{Cursor, Piece, Position};

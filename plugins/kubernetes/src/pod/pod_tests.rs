@@ -198,3 +198,43 @@ fn literal_mistakes_are_found_without_a_cluster() {
     }
     assert!(runner.validate(&json!({ "waitUntilRuning": "PT1M" })).is_err());
 }
+
+/// The rules of the PodSecurity standard `restricted`, of which an API server of this kind refuses the first that is broken.
+fn breaks_restricted(pod: &Value) -> Vec<String> {
+    let mut broken = Vec::new();
+    let whole = &pod["spec"]["securityContext"];
+    for container in ["initContainers", "containers"].iter().flat_map(|list| pod["spec"][list].as_array().into_iter().flatten()) {
+        let own = &container["securityContext"];
+        let effective = |field: &str| if own[field].is_null() { &whole[field] } else { &own[field] };
+        let mut rule = |holds: bool, name: &str| {
+            if !holds {
+                broken.push(format!("{}: {name}", container["name"].as_str().unwrap()));
+            }
+        };
+        rule(own["allowPrivilegeEscalation"] == false, "allowPrivilegeEscalation");
+        rule(own["capabilities"]["drop"] == json!(["ALL"]), "capabilities");
+        rule(effective("runAsNonRoot") == true, "runAsNonRoot");
+        rule(effective("runAsUser") != 0, "runAsUser");
+        rule(effective("seccompProfile")["type"] == "RuntimeDefault", "seccompProfile");
+    }
+    broken
+}
+
+#[tokio::test]
+async fn kube_k28_the_restricted_standard_admits_what_it_asks_for() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in.txt"), "x").unwrap();
+    let files = json!({ "workingDir": directory.path(), "outputs": ["x"] });
+    let container = json!({ "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } } });
+    let pod = json!({ "securityContext": { "runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": { "type": "RuntimeDefault" } } });
+    let without_user = json!({ "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } } });
+    for properties in [
+        json!({ "podSpec": pod, "containerDefaultSpec": container }),
+        json!({ "podSpec": pod, "containerSpec": container }),
+        json!({ "podSpec": without_user, "containerSpec": container }),
+    ] {
+        let (pod, _) = preview(properties.clone(), files.clone()).await;
+        assert_eq!(names(&pod["spec"]["initContainers"]), ["init-files"]);
+        assert_eq!(breaks_restricted(&pod), Vec::<String>::new(), "{properties}");
+    }
+}
