@@ -40,6 +40,7 @@ use crate::{
     keeper::Keeper,
     listen::Listeners,
     load::Prepared,
+    log_parts,
     memory::Memory,
     notice::Observer,
     recovery::Recovery,
@@ -90,6 +91,8 @@ pub(crate) struct Shared {
     /// Names the journal on other systems.
     pub instance: String,
     pub logs: Logs,
+    /// This host's name for the [parts of logs](crate::log_parts) that it leaves for others; absent when nobody could find them.
+    pub leaves_logs: Option<String>,
     pub storage: Storage,
     pub work_dirs: WorkDirs,
     pub durable: bool,
@@ -167,6 +170,9 @@ impl Engine {
             journal,
             instance,
             logs: Logs::new(data.join("logs")),
+            leaves_logs: (options.config.journal.is_some() && options.config.storage.is_some())
+                .then(|| instance::of_directory(&data).ok())
+                .flatten(),
             storage: match &options.config.storage {
                 Some(place) => place.open().map_err(|error| Error::user(error.code(), error.to_string()))?,
                 None => Storage::local(data.join("storage")),
@@ -238,6 +244,7 @@ impl Engine {
             engine.running().remove(&id);
             // Nobody may be waiting.
             let _ = announce.send(document);
+            log_parts::leave(&engine.0, &id).await;
             engine.0.count.send_modify(|count| *count -= 1);
         });
         handle

@@ -27,6 +27,7 @@ mod lint;
 mod listen;
 pub mod load;
 mod log_entries;
+pub mod log_parts;
 mod loops;
 mod memory;
 mod namespace_files;

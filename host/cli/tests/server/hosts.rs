@@ -36,7 +36,7 @@ const SHELL: &str = "type: io.kestra.plugin.scripts.shell.Commands\n    taskRunn
 fn postgres_three_servers_share_executions_and_one_is_killed() {
     let (home, folder) = shared("serve");
     let mut servers: Vec<Server<'_>> = ["one", "two", "three"].iter().map(|data| Server::start_at(&home, data, &[])).collect();
-    let work = |id: &str| format!("  - id: {id}\n    {SHELL}commands: ['echo {{{{ inputs.n }}}} >> {folder}/{id}']\n");
+    let work = |id: &str| format!("  - id: {id}\n    {SHELL}commands: ['echo {{{{ inputs.n }}}} >> {folder}/{id}; echo said']\n");
     let flow = format!(
         "id: shared\nnamespace: a.b\ninputs: [{{id: n, type: STRING}}]\ntasks:\n{}  - {{id: wait, type: io.kestra.plugin.core.flow.Sleep, duration: PT3S}}\n{}",
         work("first"),
@@ -63,6 +63,16 @@ fn postgres_three_servers_share_executions_and_one_is_killed() {
         let runs = document["taskRunList"].as_array().unwrap();
         assert_eq!(runs.len(), 3, "{document:#}");
         assert!(runs.iter().all(|run| run["attempts"].as_array().unwrap().len() == 1), "{document:#}");
+    }
+    // The log of an execution that ended elsewhere is there too.
+    for (number, id) in ids.iter().enumerate() {
+        let asked = &servers[1 + (number + 1) % 2];
+        let begun = Instant::now();
+        let logged = || asked.ask(&["logs", id]).expect(0).stdout().matches("said").count();
+        while logged() == 0 {
+            assert!(begun.elapsed() < PATIENCE, "{id}");
+            thread::park_timeout(Duration::from_millis(50));
+        }
     }
     for file in ["first", "second"] {
         let ran = lines(&home.folder.path().join(file));

@@ -141,7 +141,7 @@ fn remedy(input: &Input, received: Option<&Json>) -> Option<String> {
 pub(crate) fn example(input: &Input) -> String {
     let first = input.rules.values.as_deref().and_then(<[_]>::first);
     match input.kind {
-        InputType::Enum | InputType::Select => first.map_or_else(|| "value".to_owned(), |first| first.to_string()),
+        InputType::Enum | InputType::Select => first.map_or_else(|| "value".to_owned(), ToString::to_string),
         InputType::Multiselect => format!("'[\"{}\"]'", first.map_or("a", |first| &**first)),
         InputType::Array => match input.rules.item_type {
             Some(InputType::Int) => "'[1, 2]'".to_owned(),

@@ -1,9 +1,14 @@
 //! `switchyard logs`.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, VecDeque},
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
+use switchyard_engine::log_parts;
+use switchyard_model::Sources;
 use switchyard_server::control::{Answer, Client, LogLine, Request};
 use switchyard_store::logs;
 
@@ -13,6 +18,7 @@ use crate::{
     command::print,
     exit::Exit,
     failure::Failure,
+    host,
 };
 
 /// Longest line that is shown.
@@ -29,7 +35,10 @@ pub fn run(globals: &Globals, command: &Logs) -> Result<Exit, Failure> {
 /// What is in the data directory; needs no server.
 fn stored(globals: &Globals, client: Option<&Client>, data_dir: &Path, id: &str) -> Result<(), Failure> {
     let failed = |error: logs::Error| Failure::usage(error.code(), error.to_string());
-    let mut lines = logs::Logs::new(data_dir.join("logs")).execution(id).and_then(|log| log.lines(CUT)).map_err(failed)?;
+    let others = Others::fetch(globals, data_dir, id)?;
+    let own = data_dir.join("logs");
+    let open = |root: &Path| logs::Logs::new(root).execution(id).and_then(|log| log.lines(CUT)).map_err(failed);
+    let mut lines = Together::of(std::iter::once(&own).chain(&others.parts).map(|root| open(root)).collect::<Result<_, _>>()?);
     let mut names = Names::default();
     // A log can be read whatever became of the journal.
     let document = match client {
@@ -44,11 +53,66 @@ fn stored(globals: &Globals, client: Option<&Client>, data_dir: &Path, id: &str)
         empty = false;
         print(names.line(None, id, &line.into()).as_bytes())?;
     }
-    for line in lines.unfinished() {
-        empty = false;
-        print(names.line(None, id, &line.into()).as_bytes())?;
-    }
     if empty { document.map(drop) } else { Ok(()) }
+}
+
+/// What other hosts of the journal left of a log, copied for as long as it is read.
+struct Others {
+    parts: Vec<PathBuf>,
+    copies: PathBuf,
+}
+
+impl Others {
+    fn fetch(globals: &Globals, data_dir: &Path, id: &str) -> Result<Self, Failure> {
+        let mut others = Self { parts: Vec::new(), copies: data_dir.join(format!("logs-of-others.{}", std::process::id())) };
+        let config = host::configuration(globals, &mut Sources::new())?;
+        let Some(place) = config.storage.filter(|_| globals.journal.is_some() || config.journal.is_some()) else { return Ok(others) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, "cli::threads", format!("threads cannot be started: {error}")))?;
+        let found = match place.open() {
+            Ok(storage) => runtime.block_on(log_parts::fetch(&storage, data_dir, id, &others.copies)),
+            Err(error) => Err(error.to_string()),
+        };
+        match found {
+            Ok(parts) => others.parts = parts,
+            // What this host has is still worth showing.
+            Err(error) => eprintln!("what other hosts logged cannot be read: {error}"),
+        }
+        Ok(others)
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        if !self.parts.is_empty() {
+            let _ = std::fs::remove_dir_all(&self.copies);
+        }
+    }
+}
+
+/// Lines of several logs in the order of their times.
+struct Together(Vec<(logs::LineReader, VecDeque<logs::Line>, bool)>);
+
+impl Together {
+    fn of(readers: Vec<logs::LineReader>) -> Self {
+        Self(readers.into_iter().map(|reader| (reader, VecDeque::new(), false)).collect())
+    }
+
+    fn next_line(&mut self) -> logs::Result<Option<logs::Line>> {
+        for (reader, ahead, over) in &mut self.0 {
+            if ahead.is_empty() && !*over {
+                match reader.next_line()? {
+                    Some(line) => ahead.push_back(line),
+                    None => {
+                        *over = true;
+                        ahead.extend(reader.unfinished());
+                    }
+                }
+            }
+        }
+        let dated = self.0.iter_mut().filter_map(|(_, ahead, _)| Some((ahead.front()?.time, ahead)));
+        Ok(dated.min_by_key(|(time, _)| *time).and_then(|(_, ahead)| ahead.pop_front()))
+    }
 }
 
 fn show(client: &Client, id: &str) -> Result<Json, Failure> {

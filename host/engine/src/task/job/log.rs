@@ -87,5 +87,11 @@ pub fn remove(given: &Given, summary: &Summary) -> Result<u64, Error> {
         count += 1;
     }
     logs.remove(&summary.id).map_err(failed)?;
+    let (shared, id) = (std::sync::Arc::clone(&given.site.shared), summary.id.clone());
+    tokio::spawn(async move {
+        if let Err(error) = crate::log_parts::remove(&shared, &id).await {
+            tracing::warn!(execution = %id, code = error.code(), %error, "what other hosts left of a log could not be removed");
+        }
+    });
     Ok(count)
 }
