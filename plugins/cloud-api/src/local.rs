@@ -20,9 +20,12 @@ pub struct Listing {
     pub folders: Vec<PathBuf>,
 }
 
-/// Lists regular files and folders. A link could lead out of the directory.
+/// Lists regular files and folders. A link could lead out of the directory. Before a run there may be none.
 pub fn list(root: &Path, code: &str) -> Result<Listing, Error> {
     let mut found = Listing::default();
+    if !root.exists() {
+        return Ok(found);
+    }
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let path = root.join(&folder);
@@ -48,6 +51,11 @@ pub fn list(root: &Path, code: &str) -> Result<Listing, Error> {
 /// Whether there is anything in the directory.
 pub fn has_files(root: &Path) -> bool {
     std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Whether there may be anything in it: before a run, when a preview asks, the directory is not there.
+pub fn may_have_files(root: &Path) -> bool {
+    !root.exists() || has_files(root)
 }
 
 /// Where a file that comes from outside is to be written; none, and a word in the task's log, when it would leave the directory.

@@ -71,6 +71,9 @@ impl TaskRunner for AzureBatch {
             { "request": format!("POST {endpoint}/jobs/{job}/addtaskcollection?api-version={VERSION}"), "body": { "value": [task] } },
         ] });
         let mut notes = Vec::new();
+        if !files.working_dir.exists() {
+            notes.push("input files are known when the task runs".to_owned());
+        }
         if properties.storage().is_some() {
             document["uploads"] = freight.inputs.iter().map(|name| address(&format!("{folder}/{name}"))).collect();
         } else {

@@ -138,6 +138,10 @@ async fn z6_every_property_reaches_the_task() {
 
 #[tokio::test]
 async fn a_preview_shows_no_secret_and_asks_nothing() {
+    // Before a run there is no directory.
+    let mut early = Setup::new("x");
+    early.request.files.working_dir = "/not/there/yet".into();
+    early.preview().await;
     let setup = Setup::new("x").input("in", "");
     let shown = setup.preview().await.to_string();
     assert!(!shown.contains("sig=") && !shown.contains(KEY) && !shown.contains(STORAGE_KEY), "{shown}");

@@ -16,7 +16,10 @@ pub fn moves_files(request: &RunRequest<Properties>) -> bool {
     let RunRequest { properties, files, .. } = request;
     let wanted = !files.outputs.is_empty() || files.output_dir.is_some() || files.shared;
     properties.bucket.is_some()
-        && (wanted || properties.sync_working_directory || properties.start_in_working_directory || local::has_files(&files.working_dir))
+        && (wanted
+            || properties.sync_working_directory
+            || properties.start_in_working_directory
+            || local::may_have_files(&files.working_dir))
 }
 
 /// Paths as the command sees them.

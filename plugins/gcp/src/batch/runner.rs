@@ -68,6 +68,9 @@ impl TaskRunner for GoogleBatch {
                 notes.push("the command starts in the image's own directory: its files are in `{{ workingDir }}`".to_owned());
             }
         }
+        if !files.working_dir.exists() {
+            notes.push("input files are known when the task runs".to_owned());
+        }
         if properties.bucket.is_none() {
             notes.push("without `bucket` no files travel".to_owned());
         }

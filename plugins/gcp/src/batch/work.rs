@@ -65,7 +65,8 @@ impl<'a> Watched<'a> {
             followed: client.poll().follow(&job.name),
             log: Log::new(Source { filter, stream }, again, context).await,
             seen: None,
-            told: 0,
+            // The former host has told what happened before.
+            told: if again { job.events.len() } else { 0 },
             name: job.name.clone(),
             begun: Instant::now(),
             fresh: !again,

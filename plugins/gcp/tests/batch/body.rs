@@ -212,6 +212,10 @@ async fn a_preview_shows_the_requests_and_asks_nothing() {
     assert!(uploads.len() == 1 && uploads[0].as_str().unwrap().starts_with(&format!("gs://{BUCKET}/")), "{uploads:?}");
     assert!(uploads[0].as_str().unwrap().ends_with("/deep/in.txt"));
     assert!(setup.google.state().requests.is_empty());
+    // Before a run there is no directory; files may travel all the same.
+    let mut early = Setup::new("x");
+    early.request.files.working_dir = "/not/there/yet".into();
+    assert!(early.preview().await["body"]["taskGroups"][0]["taskSpec"]["volumes"].is_array());
     // What is shown is what is sent.
     let setup = Setup::new("true").input("in.txt", "").with("delete", json!(false));
     let shown = setup.preview().await["body"].clone();
