@@ -8,6 +8,7 @@
 mod support;
 
 mod ansible;
+mod aws_batch;
 mod clouds;
 mod dbt;
 mod git;

@@ -75,10 +75,14 @@ impl Aws {
             job["ecsProperties"]["taskProperties"][0]["containers"][number]["logStreamName"] = stream.as_str().into();
         });
         let mut argv: Vec<String> = serde_json::from_value(container["command"].clone()).unwrap();
+        let mut with_role = false;
         if argv.first().is_some_and(|word| word == "s3") {
             let cli = self.state().cli.clone();
             match cli {
-                Some(cli) => argv.insert(0, cli.to_str().unwrap().to_owned()),
+                Some(cli) => {
+                    with_role = true;
+                    argv.insert(0, cli.to_str().unwrap().to_owned());
+                }
                 None => return self.copy(&argv[1..], &stream),
             }
         }
@@ -87,9 +91,16 @@ impl Aws {
         }
         let variables = container["environment"].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut env: BTreeMap<String, String> = variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))).collect();
+        if with_role {
+            env.extend(
+                [("AWS_ACCESS_KEY_ID", "ASIATASK"), ("AWS_SECRET_ACCESS_KEY", "of the role")]
+                    .map(|(name, value)| (name.into(), value.into())),
+            );
+        }
         let command = process::Command {
             argv,
-            env: variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))).collect(),
+            env,
             // As in a container: none of the host's folders is the current one.
             folder: Some("/".into()),
         };
