@@ -25,7 +25,7 @@ const QUEUE: Duration = Duration::from_secs(60);
 const QUEUE_PAUSE: Duration = Duration::from_millis(500);
 /// How often a submission is made whose answer was lost, and how long Batch may need to show what it took.
 const SUBMISSIONS: u32 = 4;
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
 /// What finds a job again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,9 +177,11 @@ impl Run {
                 Err(error) if is_passing(&error) && round < SUBMISSIONS => error,
                 Err(error) => return Err(error),
             };
-            sleep(SETTLE).await;
-            if let Some(job) = self.look(queue).await? {
-                return Ok(job.id);
+            for pause in SETTLE {
+                sleep(pause).await;
+                if let Some(job) = self.look(queue).await? {
+                    return Ok(job.id);
+                }
             }
             self.context.message(Level::Warn, format!("The job is submitted again: {error}"));
             round += 1;
