@@ -117,6 +117,6 @@ fn form(http: &reqwest::Client, tenant: &str, client: &str, proof: &[(&str, &str
     let authority = variable("AZURE_AUTHORITY_HOST").unwrap_or_else(|| "https://login.microsoftonline.com".to_owned());
     let url = format!("{}/{tenant}/oauth2/v2.0/token", authority.trim_end_matches('/'));
     let fields = [("grant_type", "client_credentials"), ("client_id", client), ("scope", SCOPE)];
-    let body: Vec<String> = fields.iter().chain(proof).map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let body: Vec<String> = fields.iter().chain(proof).map(|(name, value)| format!("{name}={}", encode(value))).collect();
     http.post(url).header("content-type", "application/x-www-form-urlencoded").timeout(Duration::from_secs(30)).body(body.join("&"))
 }

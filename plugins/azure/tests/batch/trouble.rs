@@ -135,3 +135,34 @@ async fn health_looks_at_key_pool_and_storage() {
     let health = runner().health(other.request.properties.clone()).await.unwrap();
     assert!(!health.ok && health.message.contains("PoolNotFound") && health.message.contains("poolId"), "{health:?}");
 }
+
+#[test]
+fn without_a_key_the_hosts_identity_asks() {
+    const NAME: &str = "SWITCHYARD_TEST_PROPERTIES";
+    // The identity is in the environment, so it is asked in a process with one of its own.
+    if let Ok(text) = std::env::var(NAME) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let health = runtime.block_on(runner().health(serde_json::from_str(&text).unwrap())).unwrap();
+        println!("HEALTH {} {}", health.ok, health.message);
+        return;
+    }
+    let setup = Setup::new("x").without("accessKey").without("account");
+    let file = setup.directory.path().join("assertion");
+    std::fs::write(&file, "right\n").unwrap();
+    for (variable, value, ok) in [
+        ("AZURE_CLIENT_SECRET", "right", true),
+        ("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap(), true),
+        ("AZURE_CLIENT_SECRET", "wrong", false),
+        ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere", false),
+    ] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "trouble::without_a_key_the_hosts_identity_asks", "--nocapture"]);
+        child.env(NAME, setup.request.properties.to_string()).env(variable, value);
+        child.env("AZURE_AUTHORITY_HOST", setup.azure.address()).env("AZURE_TENANT_ID", "tenant").env("AZURE_CLIENT_ID", "client");
+        let said = String::from_utf8(child.output().unwrap().stdout).unwrap();
+        let health = said.split("HEALTH ").nth(1).unwrap_or_else(|| panic!("{said}")).lines().next().unwrap();
+        assert_eq!(health.starts_with("true"), ok, "{variable}={value}: {health}");
+        assert!(ok || health.contains("no token for Azure Batch"), "{health}");
+        assert!(!health.contains("Trace"), "{health}");
+    }
+}

@@ -11,7 +11,7 @@ use super::{
     job::OURS,
     poll::Poll,
     properties::Properties,
-    status::{Event, Job},
+    status::{Event, Job, State},
 };
 
 pub const BATCH: &str = "https://batch.googleapis.com";
@@ -96,9 +96,10 @@ impl Client {
     /// Ends a job and leaves it there. One that has ended is no error.
     pub async fn cancel(&self, name: &str) -> Result<(), Error> {
         let url = format!("{}/{name}:cancel", self.jobs());
-        match self.google.json("cancelling the job", Method::POST, &url, Some(&Value::Object(Default::default()))).await {
-            Err(error) if !is_missing(&error) && error.code != "google::refused" => Err(error),
-            _ => Ok(()),
+        let asked = self.google.json("cancelling the job", Method::POST, &url, Some(&Value::Object(Default::default()))).await;
+        match asked {
+            Ok(_) => Ok(()),
+            Err(error) => self.unless(error, name, |state| state.has_ended() || state == State::Ending).await,
         }
     }
 
@@ -106,7 +107,21 @@ impl Client {
     pub async fn delete(&self, name: &str, reason: &str) -> Result<(), Error> {
         let url = format!("{}/{name}?reason={reason}", self.jobs());
         match self.google.json("deleting the job", Method::DELETE, &url, None).await {
-            Err(error) if !is_missing(&error) && error.code != "google::exists" && error.code != "google::refused" => Err(error),
+            Ok(_) => Ok(()),
+            Err(error) => self.unless(error, name, |state| state == State::Ending).await,
+        }
+    }
+
+    /// An error, unless the job shows that there was nothing to do.
+    async fn unless(&self, error: Error, name: &str, settled: impl Fn(State) -> bool) -> Result<(), Error> {
+        if is_missing(&error) {
+            return Ok(());
+        }
+        if !matches!(error.code.as_str(), "google::exists" | "google::refused") {
+            return Err(error);
+        }
+        match self.job(name).await? {
+            Some(job) if !settled(job.state) => Err(error),
             _ => Ok(()),
         }
     }

@@ -53,6 +53,8 @@ pub struct State {
     pub pool: Value,
     /// Answered with a task that has ended.
     pub stats: Option<Value>,
+    /// Tokens of Entra that were given out.
+    pub tokens: Vec<String>,
 }
 
 /// Cheap to clone.
@@ -115,7 +117,11 @@ impl Azure {
             }
             jiff::Timestamp::now() + jiff::SignedDuration::from_secs(state.ahead)
         };
-        let mut answer = if request.path.starts_with(&format!("/{STORAGE}/")) {
+        let mut answer = if request.path.ends_with("/oauth2/v2.0/token") {
+            self.token(request)
+        } else if self.state().tokens.iter().any(|token| request.header("authorization") == Some(&format!("Bearer {token}"))) {
+            self.batch_api(request)
+        } else if request.path.starts_with(&format!("/{STORAGE}/")) {
             self.blob_api(request)
         } else {
             match signature::check(request, date) {
@@ -125,6 +131,25 @@ impl Azure {
         };
         answer.headers.push(("date", date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
         answer
+    }
+}
+
+impl Azure {
+    /// For a service principal with its secret, or with an assertion of its platform.
+    fn token(&self, request: &Request) -> Answer {
+        let form = String::from_utf8(request.body.clone()).unwrap();
+        let proof = form.contains("client_secret=right") || form.contains("client_assertion=right");
+        let scope = form.contains("scope=https%3A%2F%2Fbatch%2Ecore%2Ewindows%2Enet%2F%2F%2Edefault");
+        if request.path != "/tenant/oauth2/v2.0/token" || !proof || !scope || !form.contains("client_id=client") {
+            return Answer {
+                status: 401,
+                ..Answer::json(json!({ "error": "invalid_client", "error_description": "AADSTS7000215: wrong.\nTrace" }))
+            };
+        }
+        let mut state = self.state();
+        let token = format!("token-{}", state.tokens.len());
+        state.tokens.push(token.clone());
+        Answer::json(json!({ "access_token": token, "expires_in": "3600" }))
     }
 }
 
