@@ -170,7 +170,7 @@ fn execution_context(place: Place) {
     let tasks = format!("{}{}", previous(), place.task("shell.Commands", lines));
     let done = place.flow(&tasks).expect("SUCCESS");
     assert_eq!(done.keys(), ["a.txt"]);
-    let context: serde_json::Value = serde_json::from_str(&done.said()[0]).unwrap();
+    let context: serde_json::Value = serde_json::from_str(done.said()[0]).unwrap();
     assert_eq!((&context["flow"]["namespace"], &context["task"]["id"]), (&json!("a.b"), &json!("x")));
     assert!(context["outputs"]["prev"]["outputFiles"]["three.txt"].as_str().unwrap().starts_with("kestra://"), "{context}");
     assert_eq!((context.get("envs"), context.get("globals")), (None, None));
