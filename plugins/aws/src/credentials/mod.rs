@@ -13,7 +13,7 @@ use std::{
 };
 
 use object_store::{
-    CredentialProvider,
+    CredentialProvider, RetryConfig,
     aws::{AmazonS3Builder, AwsCredential, AwsCredentialProvider},
 };
 use serde_json::Value;
@@ -104,7 +104,10 @@ impl Credentials {
     }
 
     fn of_machine(region: &str) -> Result<Self, Error> {
-        let store = AmazonS3Builder::from_env().with_region(region).with_bucket_name("none").with_allow_http(true).build();
+        // On a machine without metadata nobody answers.
+        let retry = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..RetryConfig::default() };
+        let builder = AmazonS3Builder::from_env().with_region(region).with_bucket_name("none").with_allow_http(true).with_retry(retry);
+        let store = builder.build();
         let store = store.map_err(unavailable)?;
         Ok(Self(Arc::new(Source::Host(store.credentials().clone()))))
     }
