@@ -183,6 +183,11 @@ impl<'a, W: Work> Follower<'a, W> {
     }
 }
 
+/// Whether the host goes and another one comes: what is there stays for it.
+pub fn is_left(context: &Context) -> bool {
+    context.cancellation().is_some_and(|asked| asked.reason == CancelReason::Detach)
+}
+
 /// The end of a run that the host asked for before anything of it existed.
 pub fn not_begun(context: &Context) -> Option<Result<Outcome, Error>> {
     context.cancellation().map(|asked| if asked.reason == CancelReason::Detach { Ok(Outcome::detached()) } else { Err(Error::cancelled()) })

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchyard_cloud_api::{
-    follow::{Followed, Follower, Times, not_begun},
+    follow::{Followed, Follower, Times, is_left, not_begun},
     google::{files, is_missing},
     name,
 };
@@ -119,6 +119,9 @@ impl Run {
             }
         };
         let fetched = self.fetch(&outcome).await;
+        if fetched.is_err() && is_left(&self.context) {
+            return Ok(Outcome::detached());
+        }
         self.clean(Some(job)).await;
         fetched?;
         Ok(outcome.detail("job", job).detail("execution", id))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use switchyard_cloud_api::follow::not_begun;
+use switchyard_cloud_api::follow::{is_left, not_begun};
 use switchyard_plugin_api::{Attached, Context, Error, Level, Outcome, Phase, RunRequest};
 use tokio::time::{Instant, sleep};
 
@@ -81,7 +81,10 @@ impl Run {
             Ok(Followed::NotBegun) => Ok(Outcome::detached()),
             Ok(Followed::Ended(ended)) => {
                 let (job, outcome) = *ended;
-                self.fetch(&outcome).await.map(|()| detailed(outcome, job.as_ref()))
+                match self.fetch(&outcome).await {
+                    Err(_) if is_left(&self.context) => return Ok(Outcome::detached()),
+                    fetched => fetched.map(|()| detailed(outcome, job.as_ref())),
+                }
             }
             Err(error) => Err(error),
         };

@@ -120,3 +120,23 @@ async fn a_kill_reaches_a_job_that_was_found_again() {
     assert_eq!(ended(attached.unwrap()).exit_code, 143);
     setup.assert_gone();
 }
+
+#[tokio::test]
+async fn b13_a_host_that_goes_while_files_come_back_leaves_them_for_the_next() {
+    let setup = Setup::new("cd \"$WORKING_DIR\"; echo ran >> out.txt").outputs(&["out.txt"]);
+    let running = setup.spawn();
+    setup.host.until("checkpoint", |host| !host.checkpoints().is_empty()).await;
+    // The bucket does not answer any more.
+    setup.aws.fault("s3.GET", u32::MAX, 503, "SlowDown");
+    setup.host.until("files coming back", |host| format!("{:?}", host.events()).contains("StagingOut")).await;
+    setup.host.cancel(CancelReason::Detach, GRACE);
+    assert!(running.await.unwrap().unwrap().detached);
+    assert_eq!(setup.aws.asked("deregisterjobdefinition"), 0);
+
+    setup.aws.state().faults.clear();
+    let checkpoint = setup.host.checkpoints().last().cloned();
+    assert_eq!(ended(setup.attach(checkpoint, &Host::new()).await.unwrap()).exit_code, 0);
+    assert_eq!(setup.read("out.txt"), b"ran\n");
+    assert_eq!(setup.aws.asked("submitjob"), 1, "nothing was started twice");
+    setup.assert_gone();
+}

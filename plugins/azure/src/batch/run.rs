@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchyard_cloud_api::{
-    follow::{Followed, Follower, Times, not_begun},
+    follow::{Followed, Follower, Times, is_left, not_begun},
     local, name,
 };
 use switchyard_plugin_api::{Attached, Context, Error, Level, Outcome, Phase, RunRequest, transfer::Wanted};
@@ -203,6 +203,9 @@ impl Run {
             }
         };
         let fetched = self.fetch(job, &outcome).await;
+        if fetched.is_err() && is_left(&self.context) {
+            return Ok(Outcome::detached());
+        }
         self.clean(Some(job)).await;
         fetched?;
         Ok(outcome.detail("job", job).detail("pool", properties.pool_id.as_str()))

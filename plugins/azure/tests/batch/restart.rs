@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use switchyard_plugin_api::{Attached, CancelReason, Outcome, testkit::Host};
 
-use crate::setup::{Setup, runner};
+use crate::{
+    fake::STORAGE,
+    setup::{Setup, runner},
+};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -121,4 +124,24 @@ async fn z13_jobs_of_others_and_failed_ones_are_not_adopted() {
     assert_eq!(setup.attach(None, &Host::new()).await.unwrap(), Attached::Gone);
     setup.host.cancel(CancelReason::Kill, GRACE);
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn z13_a_host_that_goes_while_files_come_back_leaves_them_for_the_next() {
+    let setup = Setup::new("echo ran >> out").outputs(&["out"]);
+    let running = setup.spawn();
+    setup.host.until("checkpoint", |host| !host.checkpoints().is_empty()).await;
+    // The blobs do not answer any more.
+    setup.azure.state().faults.push((format!("GET /{STORAGE}/"), u32::MAX, 503, "ServerBusy".into()));
+    setup.host.until("files coming back", |host| format!("{:?}", host.events()).contains("StagingOut")).await;
+    setup.host.cancel(CancelReason::Detach, GRACE);
+    assert!(running.await.unwrap().unwrap().detached);
+    assert_eq!(setup.azure.asked("DELETE", ""), 0);
+
+    setup.azure.state().faults.clear();
+    let checkpoint = setup.host.checkpoints().last().cloned();
+    assert_eq!(ended(setup.attach(checkpoint, &Host::new()).await.unwrap()).exit_code, 0);
+    assert_eq!(setup.output("out"), "ran\n");
+    assert_eq!((setup.made("job"), setup.made("task")), (1, 1), "nothing was started twice");
+    setup.assert_gone();
 }

@@ -4,7 +4,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchyard_cloud_api::{
-    follow::{Followed, Follower, Times, not_begun},
+    follow::{Followed, Follower, Times, is_left, not_begun},
     google::files,
     local, name,
 };
@@ -131,6 +131,9 @@ impl Run {
             }
         };
         let fetched = self.fetch(&outcome).await;
+        if fetched.is_err() && is_left(&self.context) {
+            return Ok(Outcome::detached());
+        }
         self.clean(Some(job)).await;
         fetched?;
         Ok(outcome.detail("job", job.name.as_str()).detail("jobUid", job.uid.as_str()))

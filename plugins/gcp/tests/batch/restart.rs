@@ -144,3 +144,24 @@ async fn g12_a_log_is_continued_where_the_host_has_it() {
     ended(setup.attach(checkpoint, &host).await.unwrap());
     assert_eq!((host.stdout().as_str(), host.stderr().as_str()), ("wo\n", ""));
 }
+
+#[tokio::test]
+async fn g12_a_host_that_goes_while_files_come_back_leaves_them_for_the_next() {
+    let mut setup = Setup::new("cd $WORKING_DIR; echo ran >> out").input("in", "");
+    setup.request.files.outputs = vec!["out".into()];
+    let running = setup.spawn();
+    setup.host.until("checkpoint", |host| !host.checkpoints().is_empty()).await;
+    // The bucket does not answer any more.
+    setup.google.state().faults.push(("/storage/".into(), u32::MAX, 503));
+    setup.host.until("files coming back", |host| format!("{:?}", host.events()).contains("StagingOut")).await;
+    setup.host.cancel(CancelReason::Detach, GRACE);
+    assert!(running.await.unwrap().unwrap().detached);
+    assert_eq!(setup.google.asked("DELETE", ""), 0);
+
+    setup.google.state().faults.clear();
+    let checkpoint = setup.host.checkpoints().last().cloned();
+    assert_eq!(ended(setup.attach(checkpoint, &Host::new()).await.unwrap()).exit_code, 0);
+    assert_eq!(setup.output("out"), "ran\n");
+    assert_eq!(setup.google.state().created.len(), 1, "nothing was started twice");
+    setup.assert_gone();
+}
