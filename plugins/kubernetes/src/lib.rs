@@ -2,7 +2,8 @@
 //!
 //! A [`Run`](run::Run) goes from a request to its outcome: [`pod`] says what is to be created (pure), [`cluster`] connects, asks and watches, [`launch`]
 //! creates, [`follow`] waits for the start (with [`start`]), moves files ([`staging`]: [`files`] over [`exec`]), carries output ([`logs`]) and reads the pod's
-//! [`state`], [`cleanup`] removes, [`tidy`] what earlier hosts left. [`attach`] enters the same path in its middle, after a restart of the host.
+//! [`state`] and, of a pod that was taken away, its [`events`] and its [`node`]; [`cleanup`] removes, [`tidy`] what
+//! earlier hosts left. [`attach`] enters the same path in its middle, after a restart of the host.
 
 #![forbid(unsafe_code)]
 
