@@ -33,7 +33,7 @@ async fn expressions_are_warned_of_with_their_place() {
         ("\"{{ inputs.zz is defined ? inputs.zz : 1 }}\"", ""),
         ("|\n      one\n      {{ inputs.name | uper }}", "10:24 expr::unknown_filter did you mean `upper`?"),
         ("\"{{ nwo() }}\"", "8:18 expr::unknown_function did you mean `now`?"),
-        ("'{{ 1 + }}'", "8:22 expr::syntax "),
+        ("'{{ 1 + }}'", "8:22 expr::syntax write a value here, or take away the operator or comma before it"),
         ("'{% raw %}{{ inputs.no }}{% endraw %}'", ""),
     ] {
         assert_eq!(warnings(&world, &log(message)).join("; "), expected, "{message}");

@@ -10,6 +10,18 @@ use crate::nearest::did_you_mean;
 use crate::scope::{Context, Lazy, Scope};
 use crate::val::Val;
 
+/// Variables that are there only when there is something in them.
+fn absent(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "inputs" => "there are no inputs: declare them below `inputs`, or give an answer with `??`",
+        "vars" => "there are no variables: declare them below `variables`, or give an answer with `??`",
+        "labels" => "there are no labels: give an answer with `??`",
+        "trigger" | "schedule" => "no trigger began this execution: give an answer with `??`",
+        "parent" | "parents" => "no task is around this one: give an answer with `??`",
+        _ => return None,
+    })
+}
+
 impl<'a> Render<'a> {
     pub(crate) fn variable(&self, name: &str) -> Outcome<Val<'a>> {
         let here = Context { base: self.base, end: self.locals.len() };
@@ -22,7 +34,10 @@ impl<'a> Render<'a> {
             _ => {
                 let locals = self.locals[self.base..].iter().map(|(name, _)| &**name);
                 let roots = if self.open { self.scope.names() } else { Vec::new() };
-                let help = did_you_mean(name, locals.chain(roots.iter().copied()));
+                let help = absent(name)
+                    .filter(|_| self.open)
+                    .map(str::to_owned)
+                    .or_else(|| did_you_mean(name, locals.chain(roots.iter().copied())));
                 let help = help.or_else(|| (!self.open).then(|| "a macro sees its arguments only; pass `_context` to it".to_owned()));
                 Err(Fault::missing(name).help_if(help))
             }

@@ -198,7 +198,7 @@ impl Parser<'_> {
                 }
                 return node(Kind::Map(entries), span.start..self.before());
             }
-            _ => return Err(self.unexpected("a value")),
+            _ => return Err(self.unexpected("a value").help("write a value here, or take away the operator or comma before it")),
         };
         self.advance();
         node(kind, span)

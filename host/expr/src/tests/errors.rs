@@ -92,6 +92,8 @@ fn habits_from_elsewhere_are_answered() {
         ("{{ a[{{ b }}] }}", "no further braces"),
         ("{{ a | }}", "write a filter after"),
         ("{{ a }", "two braces"),
+        ("{{ 1 + }}", "write a value here"),
+        ("{{ schedule.date }}", "no trigger began"),
     ] {
         let error = error(template);
         assert!(error.help().is_some_and(|found| found.contains(help)), "{template}: {:?}", error.help());
