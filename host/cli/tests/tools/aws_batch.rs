@@ -1,13 +1,10 @@
-//! Kestra's own flow for AWS Batch, word for word, with the endpoint in the environment: Batch and its log are the fake of `plugins/aws`, S3
+//! Kestra's own flow for AWS Batch, word for word, with the endpoint in the environment: Batch and its log are a fake, S3
 //! is moto, and the containers for files are the real AWS CLI.
-
-#[path = "../../../../plugins/aws/tests/batch/fake/mod.rs"]
-#[allow(dead_code)]
-mod fake;
 
 use std::{fs, os::unix::fs::symlink};
 
 use serde_json::json;
+use switchyard_cloud_api::fake::aws as fake;
 
 use crate::{
     installed, server,

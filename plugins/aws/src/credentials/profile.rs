@@ -166,8 +166,7 @@ source_profile = circle
 
     #[test]
     fn b17_profiles_of_every_kind_are_understood() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::new();
+        let http = switchyard_cloud_api::http::client().unwrap();
         let around = Surroundings { region: "r", http: &http, sts: "http://sts", cache: PathBuf::from("/cache") };
         let mut profiles = Profiles::default();
         profiles.read(CONFIG, true);

@@ -8,7 +8,7 @@ use switchyard_plugin_api::{
 };
 use switchyard_plugin_aws::AwsBatch;
 
-use crate::fake::Aws;
+use switchyard_cloud_api::fake::aws::Aws;
 
 /// A command begins in the image's own folder, so the kit's scripts are led to theirs.
 const SHELL: &str = r#"if test -d "$WORKING_DIR"; then cd "$WORKING_DIR"; fi; exec /bin/sh -c "$0" "$@""#;

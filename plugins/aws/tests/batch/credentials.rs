@@ -3,10 +3,8 @@
 use serde_json::json;
 use switchyard_plugin_api::ErrorKind;
 
-use crate::{
-    fake::{KEY, REGION},
-    setup::{Setup, runner},
-};
+use crate::setup::{Setup, runner};
+use switchyard_cloud_api::fake::aws::{KEY, REGION};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/worker";
 

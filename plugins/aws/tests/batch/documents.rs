@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    fake::{ARN, Aws},
-    setup::{Setup, TYPE, runner},
-};
+use crate::setup::{Setup, TYPE, runner};
+use switchyard_cloud_api::fake::aws::{ARN, Aws};
 
 fn names(task: &Value) -> Vec<&str> {
     task["containers"].as_array().unwrap().iter().map(|container| container["name"].as_str().unwrap()).collect()

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::{fake::BUCKET, setup::Setup};
+use crate::setup::Setup;
+use switchyard_cloud_api::fake::aws::BUCKET;
 
 #[tokio::test]
 async fn b9_files_of_all_kinds_travel_and_come_back_the_same() {

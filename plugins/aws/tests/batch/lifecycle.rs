@@ -5,10 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use switchyard_plugin_api::{CancelReason, ErrorKind, FailureReason};
 
-use crate::{
-    fake::Aws,
-    setup::{Setup, until},
-};
+use crate::setup::{Setup, until};
+use switchyard_cloud_api::fake::aws::Aws;
 
 pub const GRACE: Duration = Duration::from_secs(5);
 

@@ -5,7 +5,6 @@
 mod conformance;
 mod credentials;
 mod documents;
-mod fake;
 mod files;
 mod lifecycle;
 mod restart;

@@ -1,6 +1,6 @@
 //! The fake for hosts outside of this program: `SWITCHYARD_FAKE_AWS=127.0.0.1:4566 cargo test -p switchyard-plugin-aws serve -- --ignored`.
 
-use crate::fake::{Aws, BUCKET};
+use switchyard_cloud_api::fake::aws::{Aws, BUCKET};
 
 #[test]
 #[ignore = "serves until it is ended"]

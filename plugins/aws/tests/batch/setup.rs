@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use switchyard_plugin_api::{Attached, Command, DynTaskRunner, Error, Files, Outcome, RunRequest, TaskRef, testkit::Host};
 
-use crate::fake::Aws;
+use switchyard_cloud_api::fake::aws::Aws;
 
 pub const TYPE: &str = "io.kestra.plugin.aws.runner.Batch";
 

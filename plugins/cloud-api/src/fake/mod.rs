@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+pub mod aws;
 pub mod google;
 pub mod http;
 mod objects;

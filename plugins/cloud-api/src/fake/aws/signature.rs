@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ring::{digest, hmac};
 
-use switchyard_cloud_api::fake::http::Request;
+use crate::fake::http::Request;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -15,8 +15,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use crate::fake::http::{self, Answer, Request};
 use serde_json::{Value, json};
-use switchyard_cloud_api::fake::http::{self, Answer, Request};
 
 pub const REGION: &str = "eu-central-1";
 pub const BUCKET: &str = "test-bucket";

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ARN, Aws, name_of, refuse, validate};
-use switchyard_cloud_api::fake::http::Answer;
+use crate::fake::http::Answer;
 
 fn client_error(message: &str) -> Answer {
     refuse(400, "ClientException", message)
@@ -129,7 +129,7 @@ impl Aws {
                     job["isTerminated"] = true.into();
                     job["statusReason"] = body["reason"].clone();
                     match state.pids.get(&id).copied() {
-                        Some(pid) => switchyard_cloud_api::fake::process::end(pid),
+                        Some(pid) => crate::fake::process::end(pid),
                         // Nothing runs: it ends at once.
                         None => state.jobs.get_mut(&id).unwrap()["status"] = "FAILED".into(),
                     }

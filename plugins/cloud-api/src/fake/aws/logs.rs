@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Aws, refuse};
-use switchyard_cloud_api::fake::http::Answer;
+use crate::fake::http::Answer;
 
 const GROUP: &str = "/aws/batch/job";
 

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Mutex, time::Duration};
 
+use crate::fake::process;
 use serde_json::{Value, json};
-use switchyard_cloud_api::fake::process;
 
 use super::Aws;
 

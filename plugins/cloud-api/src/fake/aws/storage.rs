@@ -1,7 +1,7 @@
 //! S3, by path.
 
 use super::Aws;
-use switchyard_cloud_api::fake::http::{Answer, Request};
+use crate::fake::http::{Answer, Request};
 
 fn error(status: u16, code: &str) -> Answer {
     let body = format!("<Error><Code>{code}</Code><Message>as S3 says it</Message></Error>");

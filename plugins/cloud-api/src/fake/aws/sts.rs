@@ -1,7 +1,7 @@
 //! Who somebody is, and roles.
 
 use super::{Aws, refuse};
-use switchyard_cloud_api::fake::http::{Answer, Request};
+use crate::fake::http::{Answer, Request};
 
 impl Aws {
     pub(super) fn sts(&self, action: &str, request: &Request) -> Answer {
