@@ -11,6 +11,8 @@ use tokio::time::{sleep, timeout};
 /// Pause between two looks at work that was asked to end.
 const IMPATIENT: Duration = Duration::from_millis(500);
 
+/// How long files that are on their way are waited for.
+const LATE: Duration = Duration::from_secs(5);
 /// How long a system may be silent before its work counts as lost: work goes on when the network does not.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -186,6 +188,13 @@ impl<'a, W: Work> Follower<'a, W> {
 /// Whether the host goes and another one comes: what is there stays for it.
 pub fn is_left(context: &Context) -> bool {
     context.cancellation().is_some_and(|asked| asked.reason == CancelReason::Detach)
+}
+
+/// Some time after the host asked for the end: what is on its way to another system should arrive before it is removed there, or it would
+/// stay behind.
+pub async fn late(context: &Context) {
+    context.cancelled().await;
+    sleep(LATE).await;
 }
 
 /// The end of a run that the host asked for before anything of it existed.

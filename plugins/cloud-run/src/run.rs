@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchyard_cloud_api::{
-    follow::{Followed, Follower, Times, is_left, not_begun},
+    follow::{Followed, Follower, Times, is_left, late, not_begun},
     google::{files, is_missing},
     name,
 };
@@ -57,8 +57,8 @@ impl Run {
         if let Some(bucket) = &bucket {
             self.context.phase(Phase::StagingIn);
             let uploaded = tokio::select! {
-                uploaded = files::upload(&self.client.google, bucket, &self.request.files) => uploaded,
-                _ = self.context.cancelled() => Ok(()),
+                uploaded = files::upload(&self.client.google, bucket, &self.request.files, &self.context) => uploaded,
+                () = late(&self.context) => Ok(()),
             };
             if let Some(end) = not_begun(&self.context) {
                 self.clean(None).await;

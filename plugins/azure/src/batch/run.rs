@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchyard_cloud_api::{
-    follow::{Followed, Follower, Times, is_left, not_begun},
+    follow::{Followed, Follower, Times, is_left, late, not_begun},
     local, name,
 };
 use switchyard_plugin_api::{Attached, Context, Error, Level, Outcome, Phase, RunRequest, transfer::Wanted};
@@ -82,7 +82,7 @@ impl Run {
             self.context.phase(Phase::StagingIn);
             let uploaded = tokio::select! {
                 uploaded = self.upload() => uploaded,
-                _ = self.context.cancelled() => Ok(()),
+                () = late(&self.context) => Ok(()),
             };
             let end = not_begun(&self.context).or(uploaded.err().map(Err));
             if let Some(end) = end {
@@ -108,7 +108,7 @@ impl Run {
         if let Some(mark) = &self.freight.mark {
             blobs.mark(&format!("{folder}/{mark}")).await?;
         }
-        blobs.upload_all(&folder, &self.request.files.working_dir, &self.freight.inputs).await
+        blobs.upload_all(&folder, &self.request.files.working_dir, &self.freight.inputs, &self.context).await
     }
 
     /// Creates job and task, or finds that they are under way already. Jobs that another attempt of this very task left make way.

@@ -12,8 +12,8 @@ use crate::{local, name};
 /// Files that are on their way at the same time.
 const PARALLEL: usize = 8;
 
-/// Uploads input files, and marks the folders that have to be there.
-pub async fn upload(client: &Client, bucket: &str, files: &Files) -> Result<(), Error> {
+/// Uploads input files, and marks the folders that have to be there. Begins no more of them when the host asks for the end.
+pub async fn upload(client: &Client, bucket: &str, files: &Files, context: &Context) -> Result<(), Error> {
     let folder = name::folder(files);
     let local::Listing { files: names, folders } = local::list(&files.working_dir, FILE)?;
     // An empty object with a slash makes a folder: the command can start in it, and a mount without implicit folders shows what is below.
@@ -21,11 +21,12 @@ pub async fn upload(client: &Client, bucket: &str, files: &Files) -> Result<(), 
     let marks = folders.iter().filter_map(|folder| folder.to_str()).map(|inner| format!("{folder}/{inner}/"));
     let marks: Vec<String> =
         std::iter::once(format!("{folder}/")).chain(marks).chain(output.map(|output| format!("{folder}/{output}/"))).collect();
-    let marked = stream::iter(marks).map(|mark| async move { client.mark(bucket, &mark).await });
+    let marked = stream::iter(marks).take_until(context.cancelled()).map(|mark| async move { client.mark(bucket, &mark).await });
     marked.buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
     let named = |name: &PathBuf| Some((format!("{folder}/{}", name.to_str()?), files.working_dir.join(name)));
     let sent: Vec<(String, PathBuf)> = names.iter().filter_map(named).collect();
-    let sent = stream::iter(sent).map(|(object, path)| async move { client.upload(bucket, &object, &path).await });
+    let sent =
+        stream::iter(sent).take_until(context.cancelled()).map(|(object, path)| async move { client.upload(bucket, &object, &path).await });
     sent.buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await.map(drop)
 }
 

@@ -4,7 +4,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchyard_cloud_api::{
-    follow::{Followed, Follower, Times, is_left, not_begun},
+    follow::{Followed, Follower, Times, is_left, late, not_begun},
     google::files,
     local, name,
 };
@@ -68,8 +68,8 @@ impl Run {
         if let Some(bucket) = self.bucket() {
             self.context.phase(Phase::StagingIn);
             let uploaded = tokio::select! {
-                uploaded = files::upload(&self.client.google, bucket, &self.request.files) => uploaded,
-                _ = self.context.cancelled() => Ok(()),
+                uploaded = files::upload(&self.client.google, bucket, &self.request.files, &self.context) => uploaded,
+                () = late(&self.context) => Ok(()),
             };
             let end = not_begun(&self.context).or(uploaded.err().map(Err));
             if let Some(end) = end {
@@ -96,6 +96,8 @@ impl Run {
         loop {
             let name = name::job(&self.request.task, round);
             let error = match self.client.create(&name, &uuid()?, &document).await {
+                // Its log is found by the id that the service gave it, also when the answer leaves that out.
+                Ok(job) if job.uid.is_empty() => return Ok((self.client.job(&name).await?.unwrap_or(job), false)),
                 Ok(job) => return Ok((job, false)),
                 Err(error) => error,
             };

@@ -103,10 +103,11 @@ impl Blobs {
         self.send(&format!("making {blob}"), build).await.map(drop)
     }
 
-    /// Uploads files of a directory into a folder.
-    pub async fn upload_all(&self, folder: &str, root: &Path, names: &[String]) -> Result<(), Error> {
-        let sent =
-            stream::iter(names.to_vec()).map(|name| async move { self.upload(&format!("{folder}/{name}"), &root.join(&name)).await });
+    /// Uploads files of a directory into a folder. Begins no more of them when the host asks for the end.
+    pub async fn upload_all(&self, folder: &str, root: &Path, names: &[String], context: &Context) -> Result<(), Error> {
+        let sent = stream::iter(names.to_vec())
+            .take_until(context.cancelled())
+            .map(|name| async move { self.upload(&format!("{folder}/{name}"), &root.join(&name)).await });
         sent.buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await.map(drop)
     }
 
