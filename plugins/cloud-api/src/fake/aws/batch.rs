@@ -65,7 +65,7 @@ impl Aws {
                 if let Err(why) = validate::definition(&body) {
                     return client_error(&why);
                 }
-                let revision = state.next();
+                let revision = state.count();
                 let arn = format!("{ARN}:job-definition/{}:{revision}", text("jobDefinitionName"));
                 let mut document = body.clone();
                 document["status"] = "ACTIVE".into();
@@ -158,7 +158,7 @@ impl Aws {
         else {
             return client_error("no such job definition");
         };
-        let id = format!("job-{:06}", state.next());
+        let id = format!("job-{:06}", state.count());
         let containers: Vec<Value> = definition["ecsProperties"]["taskProperties"][0]["containers"].as_array().unwrap().clone();
         let document = json!({
             "jobId": id,

@@ -50,7 +50,7 @@ impl Aws {
     /// Adds an event.
     pub fn log(&self, stream: &str, message: &str) {
         let mut state = self.state();
-        let time = 1_767_225_600_000 + state.next();
+        let time = 1_767_225_600_000 + state.count();
         state.streams.entry(stream.to_owned()).or_default().push(json!({ "timestamp": time, "message": message, "ingestionTime": time }));
     }
 

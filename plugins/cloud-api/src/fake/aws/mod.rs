@@ -203,7 +203,7 @@ pub fn refuse(status: u16, name: &str, message: &str) -> Answer {
 }
 
 impl State {
-    pub fn next(&mut self) -> u64 {
+    fn count(&mut self) -> u64 {
         self.number += 1;
         self.number
     }

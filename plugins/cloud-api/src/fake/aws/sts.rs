@@ -22,7 +22,7 @@ impl Aws {
                     return refuse(403, "AccessDenied", "is not authorized to perform: sts:AssumeRole on resource: it");
                 }
                 let mut state = self.state();
-                let number = state.next();
+                let number = state.count();
                 let (key, secret, token) = (format!("ASIA{number}"), format!("secret{number}"), format!("token+{number}/=="));
                 state.keys.insert(key.clone(), (secret.clone(), Some(token.clone())));
                 xml(&format!(
