@@ -32,6 +32,7 @@ mod loops;
 mod memory;
 mod namespace_files;
 pub mod notice;
+pub mod patience;
 mod preview;
 pub mod process;
 mod random;

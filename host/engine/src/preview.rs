@@ -15,6 +15,7 @@ use crate::{
     core::Instance,
     engine::{Engine, Refused, Submission},
     load::{Prepared, Work},
+    patience::answered,
     recording::conceal,
     script::{self, Preparation},
     services::Services,
@@ -102,8 +103,12 @@ impl Engine {
                             row.runner_type = Some(prepared.runner_type);
                             row.runner_properties = prepared.request.properties.clone();
                             match question {
-                                Question::Preview => row.preview = Some(prepared.runner.preview(prepared.request).await),
-                                Question::Health => row.health = Some(prepared.runner.health(prepared.request.properties).await),
+                                Question::Preview => {
+                                    row.preview = Some(answered("preview", prepared.runner.preview(prepared.request)).await)
+                                }
+                                Question::Health => {
+                                    row.health = Some(answered("health", prepared.runner.health(prepared.request.properties)).await)
+                                }
                             }
                         }
                         Err(error) if question == Question::Health => row.health = Some(Err(error)),

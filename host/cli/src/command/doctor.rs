@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use switchyard_engine::{Engine, Loaded, Submission, TaskPreview, load};
+use switchyard_engine::{Engine, Loaded, Submission, TaskPreview, load, patience};
 use switchyard_plugin_api::{ComponentKind, Error, Health};
 
 use super::{print, print_json, run as running};
@@ -114,7 +114,7 @@ async fn without_defaults(host: &Host) -> Vec<Answer> {
     let mut answers = Vec::new();
     for runner in runners(host) {
         let health = match host.registry.runner(&runner) {
-            Ok(found) => found.health(json!({})).await,
+            Ok(found) => patience::answered("health", found.health(json!({}))).await,
             Err(error) => Err(error.into()),
         };
         answers.push(Answer { runner, task: None, health });

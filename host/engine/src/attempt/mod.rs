@@ -34,6 +34,7 @@ use crate::{
     actor::Message,
     core::{Event, RunIx, TaskEnd},
     engine::Shared,
+    patience,
     recording::Tape,
     recovery::Trace,
     script::Prepared,
@@ -331,7 +332,13 @@ impl Attempt {
                 Finished::Task(self.task.run(request, handle).await)
             }
         };
-        self.timed(work, self.timeout).await
+        tokio::select! {
+            finished = self.timed(work, self.timeout) => finished,
+            error = patience::overdue(&self.cancel, self.prepared.runner_component.capabilities.placement) => {
+                self.log.error(&error);
+                Finished::Script(Err(error))
+            }
+        }
     }
 
     /// Asks the work to end when its time is up.

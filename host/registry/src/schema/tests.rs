@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use switchyard_model::{Path, Sources, yaml};
 
-use super::Properties;
+use super::{Properties, check_manifest};
 
 fn docker() -> Properties {
     Properties::new(json!({
@@ -144,5 +144,17 @@ fn an_error_of_a_task_names_type_and_property() {
 fn schemas_that_are_none() {
     for schema in [json!({ "type": "nonsense" }), json!(true), json!({ "properties": 3 }), Value::Null] {
         assert!(Properties::new(schema.clone()).is_err(), "{schema}");
+    }
+}
+
+#[test]
+fn names_that_no_flow_could_write_are_refused() {
+    for (name, code) in [("org.example.Name", None), ("Name", None), ("", Some("plugin::bad_type")), ("a name", Some("plugin::bad_type"))] {
+        let manifest = json!({
+            "plugin": { "id": "x", "version": "1.0.0", "api": "1.0.0", "rustc": "", "target": "", "panic": "unwind" },
+            "components": [{ "kind": "task", "type": name, "schema": { "type": "object" } }]
+        });
+        let refused = check_manifest(&serde_json::from_value(manifest).unwrap()).err();
+        assert_eq!(refused.map(|refusal| refusal.code), code.map(str::to_owned), "{name:?}");
     }
 }
