@@ -57,6 +57,8 @@ impl State {
     }
 
     pub fn put(&self, kind: &'static str, mut pod: Value) -> Value {
+        // Held throughout: whoever watches takes versions to come in order.
+        let mut history = self.history.lock().unwrap();
         let version = self.version.fetch_add(1, Ordering::SeqCst) + 1;
         pod["metadata"]["resourceVersion"] = version.to_string().into();
         let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
@@ -65,7 +67,8 @@ impl State {
         } else {
             self.pods.lock().unwrap().insert(name, pod.clone());
         }
-        self.history.lock().unwrap().push((version, kind, pod.clone()));
+        history.push((version, kind, pod.clone()));
+        drop(history);
         self.news.send_replace(version);
         pod
     }

@@ -31,9 +31,12 @@ pub fn watching(state: Arc<State>, since: Option<u64>, selector: String) -> Resp
     let (sender, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
         let mut news = state.news.subscribe();
-        let mut at = since.unwrap_or_else(|| state.version.load(Ordering::SeqCst));
-        if since.is_none() {
+        let (mut at, all) = {
+            let _nothing_changes = state.history.lock().unwrap();
             let all: Vec<Value> = state.pods.lock().unwrap().values().cloned().collect();
+            (since.unwrap_or_else(|| state.version.load(Ordering::SeqCst)), all)
+        };
+        if since.is_none() {
             for pod in all.into_iter().filter(|pod| selects(pod, &selector)) {
                 let event = json!({ "type": "ADDED", "object": pod });
                 if sender.send(Ok(format!("{event}\n").into())).await.is_err() {
