@@ -104,10 +104,10 @@ impl Engine {
                             row.runner_properties = prepared.request.properties.clone();
                             match question {
                                 Question::Preview => {
-                                    row.preview = Some(answered("preview", prepared.runner.preview(prepared.request)).await)
+                                    row.preview = Some(answered("preview", prepared.runner.preview(prepared.request)).await);
                                 }
                                 Question::Health => {
-                                    row.health = Some(answered("health", prepared.runner.health(prepared.request.properties)).await)
+                                    row.health = Some(answered("health", prepared.runner.health(prepared.request.properties)).await);
                                 }
                             }
                         }
