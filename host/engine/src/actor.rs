@@ -335,9 +335,7 @@ impl Actor {
                 events.push_back(event);
             }
             Effect::Changed { run: None, state } => {
-                if self.shared.durable || state.is_terminal() || matches!(state, State::Paused | State::Killing | State::Queued) {
-                    self.summarize(false);
-                }
+                self.summarize(false);
                 self.count(state);
                 self.notify_execution(state, now);
             }

@@ -42,7 +42,7 @@ pub fn run(command: &NewPlugin) -> Result<Exit, Failure> {
     let library = names.library();
     said.push_str(&format!(
         "\nNext:\n  cd {shown}\n  cargo test              unit tests and the conformance kit\n  cargo build --release\n  \
-         switchyard plugins check target/release/lib{library}.so\n\nThen copy the library into a directory of plugins and restart the host.\n"
+         switchyard plugins test target/release/lib{library}.so    the kit on the finished library\n\nThen copy the library into a directory of plugins and restart the host.\n"
     ));
     print(said.as_bytes())?;
     Ok(Exit::Success)
