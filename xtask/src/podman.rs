@@ -84,6 +84,8 @@ fn start(workspace: &Workspace) -> Result<Podman> {
         .arg("--runroot")
         .arg(runtime.join("run"))
         .args(["system", "service", "--time=0", &host])
+        // What watches its containers leaves a file here when the kernel kills one.
+        .folder(&runtime)
         .output(file, copy)
         .start()?;
     let mut podman = Podman { host, child, runtime };
