@@ -25,7 +25,9 @@ const FULL: usize = 64 * 1024;
 const WIDE: usize = 1024 * 1024;
 /// Reads between two turns of the other tasks of this thread.
 const TURN: usize = 16;
-/// A writer of small pieces that wakes us this often in this time is not waited for any more, but visited.
+/// A writer of pieces smaller than this…
+const SMALL: usize = 16 * 1024;
+/// …that wakes us this often in this time is not waited for any more, but visited.
 const HASTE: (u32, Duration) = (32, Duration::from_millis(2));
 /// Between two visits. The pipe holds what is written in between at 1 GB/s, and a reader sees it this much later.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -98,7 +100,7 @@ impl Pipe {
             if size < FULL {
                 // The pipe was empty a moment ago; a writer since then has raised a new event, which this does not clear.
                 ready.clear_ready();
-                pieces += 1;
+                pieces += u32::from(size < SMALL);
                 if pieces == HASTE.0 {
                     if since.elapsed() < HASTE.1 && self.widen() {
                         return Ok(Left::Pace);
@@ -118,9 +120,15 @@ impl Pipe {
     /// Reads from time to time, so that a writer of small pieces does not wake us for each. Nothing waits for the pipe meanwhile,
     /// which spares the writer the waking too.
     async fn visit(&self, context: &Context) -> io::Result<Left> {
+        let mut found = 0;
         loop {
-            tokio::time::sleep(PAUSE).await;
-            let mut found = 0;
+            // Who fills half the pipe meanwhile would have to wait in the end.
+            if found < WIDE / 2 {
+                tokio::time::sleep(PAUSE).await;
+            } else {
+                tokio::task::yield_now().await;
+            }
+            found = 0;
             while found < WIDE {
                 match self.take(context).await? {
                     Read::End => return Ok(Left::End),
