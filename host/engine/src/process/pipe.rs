@@ -19,14 +19,14 @@ use super::watch::watch;
 
 /// What one read can take at most.
 const BUFFER: usize = 128 * 1024;
-/// A read of this size has emptied a full pipe of the default size: the writer is faster than our turns.
-const FULL: usize = 64 * 1024;
+/// A read of this size has emptied a pipe of the default size that was nearly full: the writer is faster than our turns.
+const FULL: usize = 48 * 1024;
 /// Size of the pipe of a fast writer.
 const WIDE: usize = 1024 * 1024;
 /// Reads between two turns of the other tasks of this thread.
 const TURN: usize = 16;
 /// A writer of pieces smaller than this…
-const SMALL: usize = 16 * 1024;
+const SMALL: usize = 4 * 1024;
 /// …that wakes us this often in this time is not waited for any more, but visited.
 const HASTE: (u32, Duration) = (32, Duration::from_millis(2));
 /// Between two visits. The pipe holds what is written in between at 1 GB/s, and a reader sees it this much later.
