@@ -104,7 +104,7 @@ async fn recorded() -> String {
     })));
     let plugin = plugin("", "key");
     let runner = recorder.runner(RUNNER, plugin.find_runner(RUNNER).unwrap());
-    let files = Files { working_dir: "/work/of/then".into(), ..Files::default() };
+    let files = Files { working_dir: "/then".into(), ..Files::default() };
     let request = RunRequest {
         task: task(),
         properties: json!({ "words": "hello" }),
@@ -153,7 +153,7 @@ async fn what_another_build_does_differently_is_named() {
     let text = report.to_string();
     for part in [
         "answer/document/more: recorded \"\", now \" there\"",
-        "standard output: line 1 was recorded as \"hello in /work/of/then\", is now \"hello there in /work/of/then\"",
+        "standard output: line 1 was recorded as \"hello in /then\", is now \"hello there in /then\"",
         "services asked: number 2 was recorded as kv_get({\"namespace\":\"tests\",\"key\":\"key\"})",
     ] {
         assert!(text.contains(part), "{part}: {text}");
